@@ -1,0 +1,1 @@
+"""Pipelines of medgantry: components, their composition and the ways to run them."""

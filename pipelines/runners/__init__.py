@@ -1,0 +1,1 @@
+"""Ways to run the pipelines, and the embedded stack they use on one machine."""

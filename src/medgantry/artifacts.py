@@ -1,0 +1,35 @@
+"""The nouns as KFP artifact types: markers that name what a wire carries.
+
+A component receives a plain `Dataset`, `Model` or `Artifact` at run time; what a noun can do lives in the
+library classes that open and check its folder (`medgantry.cohort.Cohort` and so on).
+"""
+
+from kfp import dsl
+
+
+class Cohort(dsl.Dataset):  # type: ignore[misc]
+    """Cases, their files, split and ledger."""
+
+
+class ShardPlan(dsl.Dataset):  # type: ignore[misc]
+    """Which case goes to which shard."""
+
+
+class ShardReceipt(dsl.Dataset):  # type: ignore[misc]
+    """What one preprocessing task committed."""
+
+
+class ShardSet(dsl.Dataset):  # type: ignore[misc]
+    """Preprocessed cases in safetensors shards."""
+
+
+class Bundle(dsl.Model):  # type: ignore[misc]
+    """A MONAI bundle, trained or not."""
+
+
+class Evaluation(dsl.Artifact):  # type: ignore[misc]
+    """Metrics with intervals, per-case results, predictions and report."""
+
+
+class Registration(dsl.Artifact):  # type: ignore[misc]
+    """A registered model version and the decision about it."""
