@@ -9,8 +9,6 @@ from typing import Any
 
 import medgantry
 
-CHUNK_BYTES = 1 << 20
-
 
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no white space, so that equal values give equal text.

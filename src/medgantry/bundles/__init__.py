@@ -1,0 +1,5 @@
+"""MONAI bundles: ours, as package data, and what it takes to open any."""
+
+from medgantry.bundles.bundle import Bundle, open_bundle
+
+__all__ = ["Bundle", "open_bundle"]

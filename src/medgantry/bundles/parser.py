@@ -1,0 +1,58 @@
+"""A bundle's configs brought to life by MONAI: the part that needs torch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from monai.bundle import ConfigParser
+from monai.transforms import Compose
+
+from medgantry.bundles.bundle import Bundle, look_up
+from medgantry.errors import InvalidBundle
+
+
+def training_parser(bundle: Bundle, regions: Mapping[str, list[int]]) -> ConfigParser:
+    """A parser of the training config, with the cohort's label codes for the bundle's outputs.
+
+    Args:
+        bundle: The bundle.
+        regions: Region name -> label codes, of the cohort.
+    """
+    config = dict(bundle.train_config)
+    if "regions" in config:
+        config["regions"] = {name: regions[name] for name in bundle.outputs}
+    return ConfigParser(config)
+
+
+def deterministic_transforms(bundle: Bundle, regions: Mapping[str, list[int]]) -> Compose:
+    """The transforms whose result is stored: no randomness."""
+    return Compose(part(training_parser(bundle, regions), "train#deterministic_transforms"))
+
+
+def part(parser: ConfigParser, identity: str) -> Any:
+    """One instantiated part of a config.
+
+    Raises:
+        InvalidBundle: If the config lacks it, or it cannot be made, with MONAI's reason.
+    """
+    if look_up(parser.config, identity) is None:
+        raise InvalidBundle(f"The bundle's config has no {identity!r}.")
+    try:
+        return parser.get_parsed_content(identity)
+    except Exception as error:  # MONAI wraps whatever the target's constructor raises
+        raise InvalidBundle(f"The bundle's {identity!r} cannot be made: {error}.") from error
+
+
+def load_weights(bundle: Bundle, network: torch.nn.Module) -> None:
+    """Load the bundle's weights; nothing but tensors is unpickled.
+
+    Raises:
+        InvalidBundle: If there are none, or they are not the network's.
+    """
+    if bundle.weights is None:
+        raise InvalidBundle(f"{bundle.folder.name} has no weights.", "Train it first.")
+    state = torch.load(bundle.weights, map_location="cpu", weights_only=True)
+    try:
+        network.load_state_dict(state.get("model", state))
+    except RuntimeError as error:
+        raise InvalidBundle(f"The weights of {bundle.folder.name} are not its network's: {error}.") from error

@@ -1,0 +1,131 @@
+"""Splitting by group: grouped, stratified, seeded, and a pure function of its inputs."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from medgantry.cohort.cohort import SPLITS, Case, Cohort
+from medgantry.errors import InvalidCohort, InvalidInput
+from medgantry.ledger import Entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitConfig:
+    """How to split."""
+
+    validation: float = 0.2
+    """Share of the groups."""
+    test: float = 0.2
+    """Share of the groups."""
+    seed: int = 0
+    stratify_by: str = ""
+    """A target of the cases whose mixture is kept on every side; empty for none."""
+    assignment: Mapping[str, str] = field(default_factory=dict)
+    """Group -> side, for groups whose side is given; the others are drawn."""
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.validation < 1 and 0 <= self.test < 1 and self.validation + self.test < 1):
+            raise InvalidInput(
+                f"Shares must leave some cases for training, got validation {self.validation}, test {self.test}."
+            )
+        wrong = {side for side in self.assignment.values() if side not in SPLITS}
+        if wrong:
+            raise InvalidInput(f"The assignment names sides {sorted(wrong)}; {SPLITS} are known.")
+
+
+def parse_assignment(text: str) -> dict[str, str]:
+    """Group -> side from JSON text; empty text gives none."""
+    try:
+        value = json.loads(text or "{}")
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f'The assignment must be JSON such as {{"patient": "train"}}: {error}.') from error
+    if not isinstance(value, dict):
+        raise InvalidInput(f"The assignment must be a JSON object, got {text!r}.")
+    return {str(group): str(side) for group, side in value.items()}
+
+
+def split_cohort(cohort: Cohort, config: SplitConfig) -> Cohort:
+    """Give every case a side; groups stay together.
+
+    Within a stratum, groups are ordered by a hash of (seed, group), so that adding a group moves few others.
+
+    Raises:
+        InvalidCohort: With fewer than three groups, unless the assignment says where each goes.
+    """
+    groups: dict[str, list[Case]] = defaultdict(list)
+    for case in cohort.cases:
+        groups[case.group_id].append(case)
+    unknown = sorted(set(config.assignment) - set(groups))
+    if unknown:
+        raise InvalidInput(f"The assignment names groups {unknown[:5]} that the cohort does not have.")
+    free = sorted(set(groups) - set(config.assignment))
+    if len(groups) < len(SPLITS) and free:
+        raise InvalidCohort(
+            f"A cohort of {len(groups)} group(s) cannot be drawn into {SPLITS}.",
+            'Say where its groups go: split_assignment=\'{"<group>": "train", ...}\'. Groups: '
+            + ", ".join(free),
+        )
+    sides = {**config.assignment, **_draw(free, groups, config)}
+    cases = [replace(case, split=sides[case.group_id]) for case in cohort.cases]
+    return replace(cohort, cases=cases, entries=[*cohort.entries, *_exact_copies(cohort, sides)])
+
+
+def _draw(free: list[str], groups: Mapping[str, list[Case]], config: SplitConfig) -> dict[str, str]:
+    strata: dict[str, list[str]] = defaultdict(list)
+    for group in free:
+        values = sorted(case.targets.get(config.stratify_by, "") for case in groups[group])
+        strata[values[0] if config.stratify_by else ""].append(group)
+    ordered: list[str] = []
+    for stratum in sorted(strata):
+        ordered += sorted(strata[stratum], key=lambda group: _rank(config.seed, group))
+    # Systematic sampling down the strata-ordered list gives each side its share of every stratum.
+    sides: dict[str, str] = {}
+    wanted = {"test": config.test, "validation": config.validation}
+    given = dict.fromkeys(SPLITS, 0)
+    for count, group in enumerate(ordered, start=1):
+        behind = {side: share * count - given[side] for side, share in wanted.items()}
+        side = max(behind, key=lambda name: behind[name])
+        side = side if behind[side] >= 0.5 else "train"
+        sides[group] = side
+        given[side] += 1
+    _fill_empty(sides, ordered, wanted, set(config.assignment.values()))
+    return sides
+
+
+def _fill_empty(
+    sides: dict[str, str], ordered: list[str], wanted: Mapping[str, float], assigned: set[str]
+) -> None:
+    """A side that was asked for gets at least one group, while training keeps one."""
+    for side, share in wanted.items():
+        training = [group for group in ordered if sides[group] == "train"]
+        if share > 0 and side not in {*sides.values(), *assigned} and len(training) > 1:
+            sides[training[-1]] = side
+
+
+def _rank(seed: int, group: str) -> str:
+    return hashlib.sha256(f"{seed}\0{group}".encode()).hexdigest()
+
+
+def _exact_copies(cohort: Cohort, sides: Mapping[str, str]) -> list[Entry]:
+    """Evidence of files with the same content on different sides: a leak that ids do not show."""
+    group_of = {case.case_id: case.group_id for case in cohort.cases}
+    holders: dict[str, set[str]] = defaultdict(set)
+    for file in cohort.files:
+        if file.role == "image":
+            holders[file.sha256].add(file.case_id)
+    entries = []
+    for sha256, cases in sorted(holders.items()):
+        if len({sides[group_of[case]] for case in cases}) > 1:
+            entries.append(
+                Entry(
+                    item=min(cases),
+                    step="split_cohort",
+                    verdict="ok",
+                    rule="the same image content is on several sides of the split",
+                    evidence=f"sha256 {sha256[:16]} in {', '.join(sorted(cases)[:10])}",
+                    remedy="Give these cases one group id at ingest.",
+                )
+            )
+    return entries

@@ -1,0 +1,1 @@
+"""From files as they come to a cohort whose every case has a verdict."""

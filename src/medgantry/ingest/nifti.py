@@ -1,0 +1,234 @@
+"""NIfTI ingest: any layout we read, to a cohort with a verdict for every case."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from medgantry.cohort import Case, Cohort, File
+from medgantry.errors import InvalidInput
+from medgantry.ingest.brats import read_brats
+from medgantry.ingest.candidate import Candidate, Layout
+from medgantry.ingest.decathlon import read_decathlon
+from medgantry.ingest.nifti_facts import NiftiFacts, Unusable, read_facts
+from medgantry.ingest.table import read_table
+from medgantry.ledger import Entry, check_budget
+from medgantry.storage import ObjectStore
+from medgantry.storage.files import Source
+
+STEP = "ingest_nifti"
+ALIGNMENT_TOLERANCE_MM = 1e-2
+"""How far apart two files of a case may place the same voxel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestConfig:
+    """What the source is and what its labels mean."""
+
+    regions: Mapping[str, Sequence[str]]
+    """Region name -> labels by name; empty makes one region of every label."""
+    layout: str = "auto"
+    """`decathlon`, `brats`, `table`, or `auto` to see by what files there are."""
+    labels: Mapping[str, int]
+    """Label name -> code; needed for a table, read from the source otherwise."""
+    max_rejected: float = 0.2
+    """Allowed share of rejected cases."""
+    external: bool = False
+    """Whether the cohort shares no patient with any training data."""
+
+
+def read_layout(source: Source, config: IngestConfig) -> Layout:
+    """The source's candidates, by the reader for its layout.
+
+    Raises:
+        InvalidInput: If no layout is recognised.
+    """
+    layout = config.layout
+    if layout == "auto":
+        names = source.names()
+        if "dataset.json" in names:
+            layout = "decathlon"
+        elif any(name.endswith(".csv") and "/" not in name for name in names):
+            layout = "table"
+        else:
+            layout = "brats"
+    if layout == "decathlon":
+        return read_decathlon(source)
+    if layout == "brats":
+        return read_brats(source)
+    if layout == "table":
+        return read_table(source, dict(config.labels))
+    raise InvalidInput(f"layout must be auto, decathlon, brats or table, got {layout!r}.")
+
+
+def ingest(source: Source, layout: Layout, config: IngestConfig, store: ObjectStore) -> Cohort:
+    """Judge every candidate and keep the good ones' files in the store.
+
+    Raises:
+        TooManyRejected: If more candidates are rejected than allowed.
+    """
+    regions = config.regions or {name: [name] for name, code in layout.label_map.items() if code}
+    cases: list[Case] = []
+    files: list[File] = []
+    entries: list[Entry] = []
+    codes = frozenset(layout.label_map.values())
+    names = {code: name for name, code in layout.label_map.items()}
+    for candidate, result in _judge_all(source, layout, codes):
+        if isinstance(result, Unusable):
+            entries.append(
+                Entry(
+                    item=candidate.case_id,
+                    step=STEP,
+                    verdict="rejected",
+                    rule=result.rule,
+                    evidence=result.evidence,
+                    remedy=result.remedy,
+                )
+            )
+            continue
+        facts, found = result
+        targets = {"labels": "+".join(sorted(names[code] for code in found if code))} if candidate.label else {}
+        cases.append(Case(case_id=candidate.case_id, group_id=candidate.group_id, targets=targets))
+        files += _file_rows(candidate, facts, source, store)
+        entries.append(
+            Entry(
+                item=candidate.case_id, step=STEP, verdict="ok", rule="files, geometry and labels were checked"
+            )
+        )
+    check_budget(entries, total=len(layout.candidates), max_rejected=config.max_rejected)
+    if not cases:
+        raise InvalidInput(f"{source.uri} holds no usable case of {len(layout.candidates)}.")
+    return Cohort(
+        cases=cases,
+        files=files,
+        entries=entries,
+        channels=layout.channels,
+        label_map=layout.label_map,
+        regions=regions,
+        licence=layout.licence,
+        provenance={"source": source.uri, **layout.notes},
+        external=config.external,
+    )
+
+
+Judgement = tuple[dict[str, NiftiFacts], frozenset[int]]
+
+
+def _judge_all(
+    source: Source, layout: Layout, codes: frozenset[int]
+) -> Iterable[tuple[Candidate, Judgement | Unusable]]:
+    """Candidates with their judgement; reading is spread over the cores, one case in memory on each."""
+    listed = set(source.names())
+
+    def bring(candidate: Candidate) -> dict[str, Path]:
+        wanted = {*candidate.images.values(), *([candidate.label] if candidate.label else [])}
+        return {name: source.open_local(name) if name in listed else Path("not in the source") / name for name in wanted}
+
+    with ThreadPoolExecutor(2) as fetchers, ProcessPoolExecutor(2) as judges:
+        for start in range(0, len(layout.candidates), 8):
+            batch = layout.candidates[start : start + 8]
+            brought = list(fetchers.map(bring, batch))
+            jobs = [
+                judges.submit(_judge, candidate, paths, layout.channels, codes)
+                for candidate, paths in zip(batch, brought, strict=True)
+            ]
+            for candidate, job, paths in zip(batch, jobs, brought, strict=True):
+                yield candidate, job.result()
+                for name in paths:
+                    source.forget(name)
+
+
+def _judge(
+    candidate: Candidate, paths: Mapping[str, Path], channels: Sequence[str], codes: frozenset[int]
+) -> Judgement | Unusable:
+    try:
+        return _check_case(candidate, paths, channels, codes)
+    except Unusable as verdict:
+        return verdict
+
+
+def _check_case(
+    candidate: Candidate, paths: Mapping[str, Path], channels: Sequence[str], codes: frozenset[int]
+) -> Judgement:
+    absent = [channel for channel in channels if channel not in candidate.images]
+    if absent:
+        raise Unusable("every channel has a file", f"{absent} are missing", "Add the files.")
+    facts = {name: read_facts(paths[name])[0] for name in sorted(set(candidate.images.values()))}
+    for name, fact in facts.items():
+        _check_channels(name, fact, candidate, len(channels))
+    reference_name, reference = next(iter(facts.items()))
+    for name, fact in facts.items():
+        _check_aligned(reference_name, reference, name, fact)
+    found: frozenset[int] = frozenset()
+    if candidate.label:
+        label, found = read_facts(paths[candidate.label], is_label=True)
+        if len(label.shape) != 3:
+            raise Unusable("a label map has three axes", f"{candidate.label} has {label.shape}", "Export it again.")
+        _check_aligned(reference_name, reference, candidate.label, label)
+        if not found <= codes:
+            raise Unusable(
+                "label codes are in the label map",
+                f"{candidate.label} has {sorted(found)}, known are {sorted(codes)}",
+                "Correct the label map or the layout's year.",
+            )
+        facts[candidate.label] = label
+    return facts, found
+
+
+def _check_channels(name: str, fact: NiftiFacts, candidate: Candidate, channels: int) -> None:
+    if not candidate.stacked and len(fact.shape) == 3:
+        return
+    wanted = channels if candidate.stacked else 1
+    found = fact.shape[3] if len(fact.shape) == 4 else 1
+    if found != wanted:
+        raise Unusable(
+            "a file holds its channels", f"{name} has {found}, {wanted} were wanted", "Export all channels."
+        )
+
+
+def _check_aligned(name_a: str, a: NiftiFacts, name_b: str, b: NiftiFacts) -> None:
+    if a.shape[:3] != b.shape[:3]:
+        raise Unusable(
+            "the files of a case have one shape",
+            f"{name_a} has {a.shape[:3]}, {name_b} has {b.shape[:3]}",
+            "Resample one to the other's grid.",
+        )
+    corners = np.array(np.meshgrid(*[[0, size - 1] for size in a.shape[:3]], [1])).reshape(4, -1)
+    apart = float(np.abs((a.affine - b.affine) @ corners).max())
+    if apart > ALIGNMENT_TOLERANCE_MM:
+        raise Unusable(
+            "the files of a case lie on one grid",
+            f"{name_a} and {name_b} place a corner {apart:.3f} mm apart",
+            "Resample one to the other's grid.",
+        )
+
+
+def _file_rows(
+    candidate: Candidate, facts: Mapping[str, NiftiFacts], source: Source, store: ObjectStore
+) -> list[File]:
+    uris = {name: source.keep(name, fact.sha256, store) for name, fact in facts.items()}
+
+    def row(name: str, role: str, channel: str, index: int) -> File:
+        fact = facts[name]
+        return File(
+            case_id=candidate.case_id,
+            role=role,
+            channel=channel,
+            channel_index=index,
+            uri=uris[name],
+            format=fact.format,
+            sha256=fact.sha256,
+            shape=fact.shape[:3],
+            spacing_mm=fact.spacing_mm[:3],
+            orientation=fact.orientation[:3],
+        )
+
+    rows = [
+        row(name, "image", channel, (index if candidate.stacked else 0) if len(facts[name].shape) == 4 else -1)
+        for index, (channel, name) in enumerate(candidate.images.items())
+    ]
+    if candidate.label:
+        rows.append(row(candidate.label, "label", "", -1))
+    return rows

@@ -1,0 +1,109 @@
+"""What a NIfTI file is, read to its end: a file that looks fine by its header may be cut off."""
+
+import gzip
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from numpy.typing import NDArray
+
+from medgantry.fingerprint import hash_file
+
+
+class Unusable(Exception):
+    """A file or case breaks a rule.
+
+    Args:
+        rule: The rule.
+        evidence: What was found.
+        remedy: What to do.
+    """
+
+    def __init__(self, rule: str, evidence: str, remedy: str) -> None:
+        super().__init__(rule, evidence, remedy)  # all three, so that it crosses processes
+        self.rule, self.evidence, self.remedy = rule, evidence, remedy
+
+
+@dataclass(frozen=True, kw_only=True)
+class NiftiFacts:
+    """Geometry and content of one file."""
+
+    sha256: str
+    format: str
+    shape: tuple[int, ...]
+    """Three or four axes, as stored."""
+    affine: NDArray[np.float64]
+    """4x4, voxel index -> RAS+ mm."""
+    spacing_mm: tuple[float, ...]
+    orientation: str
+
+
+def read_facts(path: Path, *, is_label: bool = False) -> tuple[NiftiFacts, frozenset[int]]:
+    """Check one file and read its facts.
+
+    Returns:
+        The facts, and for a label map the codes in it.
+
+    Raises:
+        Unusable: If the file is damaged or its geometry makes no sense.
+    """
+    if not path.is_file():
+        raise Unusable("every listed file exists", f"{path.name} is missing", "Restore the file.")
+    _read_to_end(path)
+    try:
+        image = nibabel.load(path)
+        affine = np.asarray(image.affine, dtype=np.float64)
+        voxels = np.asanyarray(image.dataobj)
+    except Exception as error:  # nibabel raises many kinds for damaged files
+        raise Unusable("the file is readable NIfTI", f"{path.name}: {error}", "Export it again.") from error
+    _check_geometry(path.name, voxels.shape, affine)
+    if not is_label and voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
+        raise Unusable(
+            "intensities are finite",
+            f"{path.name} has {int((~np.isfinite(voxels)).sum())} NaN or infinite voxels",
+            "Export it again, or replace them by the background.",
+        )
+    codes = _codes(path.name, voxels) if is_label else frozenset()
+    facts = NiftiFacts(
+        sha256=hash_file(path),
+        format="nii.gz" if path.name.endswith(".gz") else "nii",
+        shape=tuple(int(size) for size in voxels.shape),
+        affine=affine,
+        spacing_mm=tuple(float(size) for size in nibabel.affines.voxel_sizes(affine)),
+        orientation="".join(nibabel.aff2axcodes(affine)),
+    )
+    return facts, codes
+
+
+def _read_to_end(path: Path) -> None:
+    """SimpleITK reads a truncated .nii.gz as zeros without an error: the CRC at the end must be seen."""
+    if not path.name.endswith(".gz"):
+        return
+    try:
+        with gzip.open(path) as stream:
+            while stream.read(1 << 22):
+                pass
+    except (EOFError, OSError, zlib.error) as error:
+        raise Unusable("the gzip stream is whole", f"{path.name}: {error}", "Copy the file again.") from error
+
+
+def _check_geometry(name: str, shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
+    if not np.isfinite(affine).all():
+        raise Unusable(
+            "the affine is finite", f"{name} has {affine[:3].tolist()}", "Export it with its geometry."
+        )
+    if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise Unusable(
+            "the affine is invertible", f"{name} has {affine[:3].tolist()}", "Export it with its geometry."
+        )
+    if len(shape) not in (3, 4) or min(shape) < 1:
+        raise Unusable("a volume has three or four axes", f"{name} has shape {shape}", "Convert it to a volume.")
+
+
+def _codes(name: str, voxels: NDArray[np.generic]) -> frozenset[int]:
+    values = np.unique(voxels)
+    if not np.isfinite(values).all() or (values != np.round(values)).any():
+        raise Unusable("a label map holds whole numbers", f"{name} has {values[:8].tolist()}", "Export the labels.")
+    return frozenset(int(value) for value in values)

@@ -1,0 +1,201 @@
+"""Voxel files by URI: where sources are read, and how a file named by URI and SHA-256 reaches this machine.
+
+Forms of a URI:
+    s3://bucket/key             on the store that the environment names
+    s3+https://host/bucket/key  a public bucket, read without credentials (s3+http:// without TLS)
+    /path or file:///path       this machine
+"""
+
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, cast
+from urllib.parse import unquote, urlsplit
+
+from medgantry.errors import InvalidInput, PreconditionFailed
+from medgantry.fingerprint import hash_file, walk_files
+from medgantry.storage.store import ObjectStore
+
+
+def locate(uri: str) -> tuple[ObjectStore, str] | Path:
+    """Where a URI points: (store, key), or a path on this machine.
+
+    Raises:
+        InvalidInput: If the form is not known.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme in ("", "file"):
+        return Path(unquote(parts.path) if parts.scheme else uri)
+    if parts.scheme == "s3":
+        return ObjectStore.from_environment(f"s3://{parts.netloc}"), parts.path.strip("/")
+    if parts.scheme in ("s3+https", "s3+http"):
+        bucket, _, key = parts.path.strip("/").partition("/")
+        return ObjectStore(endpoint=parts.netloc, bucket=bucket, tls=parts.scheme == "s3+https"), key
+    raise InvalidInput(
+        f"{uri!r} is no source: a path, s3://bucket/prefix or s3+https://host/bucket/prefix was wanted."
+    )
+
+
+def fetch(uri: str, sha256: str, folder: Path, suffix: str) -> Path:
+    """Bring one file to a local folder, under its hash, checked; a file already there is not fetched again.
+
+    Raises:
+        InvalidInput: If the content is not what `sha256` says.
+    """
+    target = folder / f"{sha256}.{suffix}"
+    if target.exists():
+        return target
+    place = locate(uri)
+    if isinstance(place, Path):
+        found, local = hash_file(place), place
+    else:
+        store, key = place
+        found, local = store.download(key, target), target
+    if found != sha256:
+        if local == target:
+            target.unlink()
+        raise InvalidInput(
+            f"{uri} changed since ingest: sha256 {sha256} was recorded, {found} is there.",
+            "Run the ingest again.",
+        )
+    return local
+
+
+def keep(store: ObjectStore, path: Path, sha256: str) -> str:
+    """Upload a local file once, under its content's hash.
+
+    Returns:
+        Its URI.
+    """
+    key = f"blobs/{sha256}"
+    if not store.exists(key):
+        try:
+            store.put_file(key, path, if_absent=True)
+        except PreconditionFailed:
+            pass  # another worker kept the same content
+    return store.uri(key)
+
+
+class Source:
+    """A folder of files somewhere, read by relative names.
+
+    Args:
+        uri: Any form this module's docstring lists; a `.tar` is unpacked as a stream.
+        scratch: Local folder for what must be fetched.
+        md5: Expected MD5 of a `.tar`, hexadecimal; empty when unknown.
+    """
+
+    def __init__(self, uri: str, scratch: Path, md5: str = "") -> None:
+        self.uri = uri
+        self._scratch = scratch
+        self._base = unpack_tar(uri, scratch / "unpacked", md5) if uri.endswith(".tar") else locate(uri)
+        if isinstance(self._base, Path):
+            if not self._base.exists():
+                raise InvalidInput(f"The source {uri} does not exist on this machine.", "Check the path.")
+            root = self._base if self._base.is_dir() else self._base.parent
+            self._local = {name: path for name, path in walk_files(root)}
+        else:
+            store, prefix = self._base
+            self._remote = {item.key[len(prefix) :].strip("/"): item.key for item in store.list(prefix)}
+            self._local = {}
+
+    def names(self) -> list[str]:
+        """All files, relative, sorted; macOS resource forks (`._*`) are left out."""
+        names = self._local if isinstance(self._base, Path) else self._remote
+        return sorted(name for name in names if not Path(name).name.startswith("._"))
+
+    def open_local(self, name: str) -> Path:
+        """The file on this machine, fetched if it is elsewhere."""
+        if isinstance(self._base, Path):
+            return self._local[name]
+        target = self._scratch / "fetched" / name
+        if not target.exists():
+            self._base[0].download(self._remote[name], target)
+        return target
+
+    def keep(self, name: str, sha256: str, store: ObjectStore) -> str:
+        """The URI under which later steps find the file: local ones are uploaded once, others stay."""
+        if isinstance(self._base, Path):
+            return keep(store, self._local[name], sha256)
+        if self.uri.startswith("s3+"):
+            parts = urlsplit(self.uri)
+            return f"{parts.scheme}://{parts.netloc}/{self._base[0].bucket}/{self._remote[name]}"
+        return f"s3://{self._base[0].bucket}/{self._remote[name]}"
+
+    def forget(self, name: str) -> None:
+        """Drop the local copy of a fetched file, so that ingest needs room for one case only."""
+        if not isinstance(self._base, Path):
+            (self._scratch / "fetched" / name).unlink(missing_ok=True)
+
+
+def unpack_tar(uri: str, folder: Path, md5: str) -> Path:
+    """Unpack an archive while it is read, never holding it whole, and check its MD5 at the end.
+
+    Returns:
+        The folder, or the only folder inside it.
+
+    Raises:
+        InvalidInput: If the MD5 differs; what was unpacked is not to be trusted then.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _opened(uri) as raw:
+        reader = _Md5Reader(raw)
+        with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as archive:
+            archive.extractall(folder, filter="data")
+        while reader.read(1 << 20):  # the padding after the last member counts too
+            pass
+    found = reader.digest.hexdigest()
+    if md5 and found != md5:
+        raise InvalidInput(
+            f"{uri} should have md5 {md5}, found {found}.", "Fetch the archive again, or correct source_md5."
+        )
+    inside = [path for path in folder.iterdir() if not path.name.startswith("._")]
+    return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
+
+
+@contextmanager
+def _opened(uri: str) -> Iterator[IO[bytes]]:
+    place = locate(uri)
+    if isinstance(place, Path):
+        with place.open("rb") as stream:
+            yield stream
+    else:
+        yield cast("IO[bytes]", _RangedReader(*place))
+
+
+class _RangedReader:
+    """A remote object as a stream of ranged reads, each retried by the store."""
+
+    def __init__(self, store: ObjectStore, key: str) -> None:
+        self._store, self._key, self._offset = store, key, 0
+        self._size = store.stat(key).size
+        self._buffer = b""
+
+    def read(self, size: int) -> bytes:
+        while len(self._buffer) < size and self._offset < self._size:
+            length = min(16 << 20, self._size - self._offset)
+            self._buffer += self._store.get_bytes(self._key, offset=self._offset, length=length)
+            self._offset += length
+        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        return data
+
+
+class _Md5Reader:
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self.digest = hashlib.md5(usedforsecurity=False)
+
+    def read(self, size: int) -> bytes:
+        data = self._raw.read(size)
+        self.digest.update(data)
+        return data
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A temporary folder that goes when the block ends."""
+    with TemporaryDirectory(prefix="medgantry-") as name:
+        yield Path(name)

@@ -1,0 +1,387 @@
+"""An S3 store through the `minio` client: ranged reads, conditional writes, retries.
+
+The only module that reads the store's address and credentials; they come from the environment:
+
+    MEDGANTRY_STORE         s3://bucket[/prefix], where this project's own objects live
+    MEDGANTRY_S3_ENDPOINT   host[:port] of the server
+    MEDGANTRY_S3_TLS        true (default) or false; certificates are always verified
+    MEDGANTRY_S3_REGION     default us-east-1
+    MEDGANTRY_S3_SSE        server-side encryption sent with every PUT: AES256, or aws:kms:<key id>
+    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+"""
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, quote, urlsplit
+
+import tenacity
+import urllib3
+from minio import Minio
+from minio.credentials import Credentials
+from minio.error import S3Error
+from minio.signer import sign_v4_s3
+from minio.sse import Sse, SseKMS, SseS3
+
+from medgantry.errors import InvalidInput, ObjectMissing, PreconditionFailed, StoreUnavailable
+from medgantry.fingerprint import hash_file
+
+T = TypeVar("T")
+
+RANGE_BYTES = 8 << 20
+"""Size of one ranged GET: S3 serves 8 to 16 MiB ranges best."""
+PARALLEL_RANGES = 16
+"""Ranged GETs in flight for one large object: one connection alone is throttled by most servers."""
+SINGLE_PUT_BYTES = 64 << 20
+"""Objects above this size are sent in parts, unless the PUT is conditional."""
+PATIENCE_SECONDS = 180.0
+"""How long a store may be away before we give up."""
+
+_TEMPORARY_CODES = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "XMinioServerNotInitialized"}
+_MISSING_CODES = {"NoSuchKey", "NoSuchBucket", "ResourceNotFound"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredObject:
+    """What a store says of one object."""
+
+    key: str
+    size: int
+    """Bytes."""
+    etag: str
+    modified: datetime | None = None
+
+
+class ObjectStore:
+    """One bucket on one S3 server.
+
+    Args:
+        endpoint: `host[:port]`.
+        bucket: The bucket.
+        prefix: Put before every key, so that several projects can share a bucket.
+        tls: Whether to speak TLS; certificates are always verified.
+        credentials: None for anonymous access to a public bucket.
+        region: The region that requests are signed for.
+        sse: `AES256`, `aws:kms:<key id>` or empty: sent with every PUT.
+        patience: Seconds to go on retrying while the server does not answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        bucket: str,
+        prefix: str = "",
+        tls: bool = True,
+        credentials: Credentials | None = None,
+        region: str = "us-east-1",
+        sse: str = "",
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self.bucket = bucket
+        self.prefix = prefix.strip("/")
+        self._endpoint, self._tls, self._region = endpoint, tls, region
+        self._credentials, self._patience = credentials, patience
+        self._sse = _parse_sse(sse)
+        self._http = urllib3.PoolManager(
+            maxsize=2 * PARALLEL_RANGES,
+            timeout=urllib3.Timeout(connect=10, read=120),
+            retries=False,  # we retry whole operations, with more patience
+        )
+        self._client = Minio(
+            endpoint=endpoint,
+            access_key=credentials.access_key if credentials else None,
+            secret_key=credentials.secret_key if credentials else None,
+            session_token=credentials.session_token if credentials else None,
+            secure=tls,
+            region=region,
+            http_client=self._http,
+        )
+
+    @classmethod
+    def from_environment(cls, uri: str | None = None) -> "ObjectStore":
+        """The store that the environment names.
+
+        Args:
+            uri: `s3://bucket[/prefix]` on the same server; `MEDGANTRY_STORE` by default.
+
+        Raises:
+            InvalidInput: If a variable is missing, by name.
+        """
+        bucket, prefix = split_s3_uri(uri or _variable("MEDGANTRY_STORE"))
+        return cls(
+            endpoint=_variable("MEDGANTRY_S3_ENDPOINT"),
+            bucket=bucket,
+            prefix=prefix,
+            tls=os.environ.get("MEDGANTRY_S3_TLS", "true").lower() != "false",
+            credentials=Credentials(
+                access_key=_variable("AWS_ACCESS_KEY_ID"),
+                secret_key=_variable("AWS_SECRET_ACCESS_KEY"),
+                session_token=os.environ.get("AWS_SESSION_TOKEN"),
+            ),
+            region=os.environ.get("MEDGANTRY_S3_REGION", "us-east-1"),
+            sse=os.environ.get("MEDGANTRY_S3_SSE", ""),
+        )
+
+    def uri(self, key: str) -> str:
+        """The `s3://` URI of a key."""
+        return f"s3://{self.bucket}/{self._path(key)}"
+
+    def put_bytes(
+        self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None
+    ) -> str:
+        """Write an object in one request.
+
+        Args:
+            key: Where.
+            data: What.
+            if_absent: Only if there is no such object (`If-None-Match: *`).
+            if_match: Only if the object still has this ETag (`If-Match`).
+
+        Returns:
+            The new ETag.
+
+        Raises:
+            PreconditionFailed: If the condition does not hold; nothing is written.
+        """
+        return self._put(key, data, hashlib.sha256(data).hexdigest(), if_absent=if_absent, if_match=if_match)
+
+    def put_file(self, key: str, path: Path, *, if_absent: bool = False) -> None:
+        """Upload a file; large ones in parts, unless conditional (a condition needs one request).
+
+        Raises:
+            PreconditionFailed: If `if_absent` and the object exists.
+        """
+        if not if_absent and path.stat().st_size > SINGLE_PUT_BYTES:
+            self._retry(
+                lambda: self._client.fput_object(
+                    bucket_name=self.bucket, object_name=self._path(key), file_path=str(path), sse=self._sse
+                )
+            )
+            return
+        self._put(key, path, hash_file(path), if_absent=if_absent, if_match=None)
+
+    def get_bytes(self, key: str, *, offset: int = 0, length: int = 0) -> bytes:
+        """Read an object, or `length` bytes from `offset`.
+
+        Raises:
+            ObjectMissing: If there is no such object.
+        """
+
+        def read() -> bytes:
+            response = self._client.get_object(
+                bucket_name=self.bucket, object_name=self._path(key), offset=offset, length=length
+            )
+            try:
+                data: bytes = response.read()
+            finally:
+                response.close()
+                response.release_conn()
+            expected = int(response.headers.get("Content-Length", len(data)))
+            if len(data) != expected:  # urllib3 does not call a short read an error
+                raise urllib3.exceptions.ProtocolError(f"{len(data)} of {expected} bytes of {key}")
+            return data
+
+        return self._retry(read)
+
+    def download(self, key: str, path: Path) -> str:
+        """Fetch an object to a file by concurrent ranged reads; the file appears whole or not at all.
+
+        Returns:
+            SHA-256 of the content.
+        """
+        size = self.stat(key).size
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        with partial.open("wb") as stream:
+            stream.truncate(size)
+
+        def fetch(offset: int) -> None:
+            data = self.get_bytes(key, offset=offset, length=min(RANGE_BYTES, size - offset))
+            with partial.open("r+b") as stream:
+                stream.seek(offset)
+                stream.write(data)
+
+        with ThreadPoolExecutor(PARALLEL_RANGES) as pool:
+            list(pool.map(fetch, range(0, size, RANGE_BYTES)))
+        digest = hash_file(partial)
+        partial.replace(path)
+        return digest
+
+    def stat(self, key: str) -> StoredObject:
+        """Size and ETag of an object.
+
+        Raises:
+            ObjectMissing: If there is no such object.
+        """
+        found = self._retry(
+            lambda: self._client.stat_object(bucket_name=self.bucket, object_name=self._path(key))
+        )
+        return StoredObject(key=key, size=found.size, etag=found.etag, modified=found.last_modified)
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+        try:
+            self.stat(key)
+        except ObjectMissing:
+            return False
+        return True
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """All objects whose key starts with the prefix, in the order of their keys."""
+        listing = self._retry(
+            lambda: [
+                *self._client.list_objects(
+                    bucket_name=self.bucket, prefix=self._path(prefix), recursive=True
+                )
+            ]
+        )
+        strip = len(self.prefix) + 1 if self.prefix else 0
+        for item in listing:
+            if not item.is_dir:
+                yield StoredObject(
+                    key=item.object_name[strip:], size=item.size, etag=item.etag, modified=item.last_modified
+                )
+
+    def delete(self, key: str) -> None:
+        """Remove an object; removing what is not there is no error."""
+        self._retry(lambda: self._client.remove_object(bucket_name=self.bucket, object_name=self._path(key)))
+
+    def _path(self, key: str) -> str:
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    def _put(
+        self, key: str, data: bytes | Path, sha256: str, *, if_absent: bool, if_match: str | None
+    ) -> str:
+        conditions = {"If-None-Match": "*"} if if_absent else {"If-Match": if_match} if if_match else {}
+        attempts = 0
+
+        def send() -> str:
+            nonlocal attempts
+            attempts += 1
+            try:
+                return self._signed_put(key, data, sha256, conditions)
+            except PreconditionFailed:
+                # A lost answer to our own first attempt must not read as somebody else's write.
+                if attempts > 1 and self._holds(key, sha256):
+                    return self.stat(key).etag
+                raise
+
+        return self._retry(send)
+
+    def _holds(self, key: str, sha256: str) -> bool:
+        return hashlib.sha256(self.get_bytes(key)).hexdigest() == sha256
+
+    def _signed_put(self, key: str, data: bytes | Path, sha256: str, conditions: Mapping[str, str]) -> str:
+        """One PUT with headers of ours: minio's `put_object` takes no conditions."""
+        scheme = "https" if self._tls else "http"
+        path = "/" + quote(f"{self.bucket}/{self._path(key)}", safe="/-_.~")
+        size = len(data) if isinstance(data, bytes) else data.stat().st_size
+        now = datetime.now(UTC)
+        headers: dict[str, Any] = {
+            "Host": self._endpoint,
+            "Content-Length": str(size),
+            "x-amz-content-sha256": sha256,
+            "x-amz-date": now.strftime("%Y%m%dT%H%M%SZ"),
+            **conditions,
+            **(self._sse.headers() if self._sse else {}),
+        }
+        if self._credentials:
+            if self._credentials.session_token:
+                headers["x-amz-security-token"] = self._credentials.session_token
+            headers = sign_v4_s3(
+                method="PUT",
+                url=SplitResult(scheme, self._endpoint, path, "", ""),
+                region=self._region,
+                headers=headers,
+                credentials=self._credentials,
+                content_sha256=sha256,
+                date=now,
+            )
+        stream = io.BytesIO(data) if isinstance(data, bytes) else data.open("rb")
+        with stream:
+            response = self._http.request(
+                "PUT", f"{scheme}://{self._endpoint}{path}", body=stream, headers=headers
+            )
+        if response.status in (409, 412):
+            raise PreconditionFailed(f"{self.uri(key)} was written by somebody else ({response.status}).")
+        if response.status >= 500:
+            raise urllib3.exceptions.HTTPError(f"PUT {key}: {response.status} {response.data[:200]!r}")
+        if response.status != 200:
+            raise InvalidInput(
+                f"PUT {self.uri(key)} was refused: {response.status} {response.data[:300]!r}.",
+                "Check credentials and the bucket's policy.",
+            )
+        return str(response.headers.get("ETag", "")).strip('"')
+
+    def _retry(self, operation: Callable[[], T]) -> T:
+        try:
+            return tenacity.Retrying(
+                retry=tenacity.retry_if_exception(_is_temporary),
+                wait=tenacity.wait_random_exponential(multiplier=0.2, max=8),
+                stop=tenacity.stop_after_delay(self._patience),
+                reraise=True,
+            )(operation)
+        except S3Error as error:
+            if error.code in _MISSING_CODES:
+                raise ObjectMissing(f"There is no {error.bucket_name}/{error.object_name}.") from error
+            if _is_temporary(error):
+                raise self._unavailable(error) from error
+            raise InvalidInput(
+                f"{self._endpoint} refused: {error.code} {error.message} ({error.resource}).",
+                "Check credentials and the bucket's policy.",
+            ) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            if not _is_temporary(error):
+                raise
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"The object store {self._endpoint} did not answer for {self._patience:.0f} s: {error}.",
+            "Check that it runs and is reachable, then repeat the command: finished work is kept.",
+        )
+
+
+def split_s3_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key (or prefix) of an `s3://bucket/key` URI.
+
+    Raises:
+        InvalidInput: If it is no such URI.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme != "s3" or not parts.netloc:
+        raise InvalidInput(f"An s3://bucket/key URI was wanted, got {uri!r}.")
+    return parts.netloc, parts.path.strip("/")
+
+
+def _is_temporary(error: BaseException) -> bool:
+    if isinstance(error, S3Error):
+        return error.code in _TEMPORARY_CODES or (error.response is not None and error.response.status >= 500)
+    return isinstance(error, urllib3.exceptions.HTTPError | ConnectionError | TimeoutError)
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise InvalidInput(
+            f"The environment variable {name} must name the object store; it is not set.",
+            "Run through `python -m pipelines run`, or set it as docs/architecture.md says.",
+        )
+    return value
+
+
+def _parse_sse(setting: str) -> Sse | None:
+    if not setting:
+        return None
+    if setting == "AES256":
+        return SseS3()
+    if setting.startswith("aws:kms:"):
+        return SseKMS(key=setting.removeprefix("aws:kms:"), context={})
+    raise InvalidInput(f"MEDGANTRY_S3_SSE must be AES256 or aws:kms:<key id>, got {setting!r}.")
