@@ -1,0 +1,52 @@
+"""From a case's files to the named tensors that the bundle's deterministic transforms make."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from medgantry.bundles import Bundle
+from medgantry.bundles.case_files import bring_case
+from medgantry.bundles.parser import deterministic_transforms
+from medgantry.cohort import File
+from medgantry.sharding.encoding import Encoded, encode
+
+
+class CaseTensors:
+    """A bundle's deterministic transforms, applied to cases.
+
+    Args:
+        bundle: The bundle.
+        regions: Region name -> label codes, of the cohort.
+    """
+
+    def __init__(self, bundle: Bundle, regions: Mapping[str, list[int]]) -> None:
+        torch.set_num_threads(1)  # tasks run beside each other; one core each keeps sums bit-equal too
+        self._channels = bundle.input_channels
+        self._transforms = deterministic_transforms(bundle, regions)
+
+    def bring(self, files: Sequence[File], scratch: Path) -> tuple[dict[str, Any], Path]:
+        """Fetch a case's files; returns the transforms' input and the scratch folder to drop after."""
+        scratch.mkdir(parents=True, exist_ok=True)
+        return bring_case(files, self._channels, scratch), scratch
+
+    def __call__(self, brought: tuple[dict[str, Any], Path]) -> dict[str, np.ndarray[Any, Any]]:
+        """Name -> array (C, i, j, k) of every tensor the transforms make."""
+        item, scratch = brought
+        try:
+            result = self._transforms(item)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return {
+            str(key): torch.as_tensor(value).numpy()
+            for key, value in result.items()
+            if isinstance(value, torch.Tensor | np.ndarray)
+        }
+
+
+def encode_case(tensors: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Encoded]:
+    """Every tensor in its smallest storage."""
+    return {name: encode(array) for name, array in tensors.items()}

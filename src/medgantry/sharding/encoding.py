@@ -1,0 +1,55 @@
+"""The smallest dtype a tensor can be stored in, chosen by measured round-trip error."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medgantry.errors import InvalidInput
+
+RELATIVE_ERROR = 1e-3
+"""Allowed error of the largest absolute value; float16 has half of it by construction."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """A tensor as stored: `value = stored * scale + offset`."""
+
+    stored: NDArray[np.generic]
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+def encode(values: NDArray[np.generic]) -> Encoded:
+    """Choose the storage of a tensor: exact uint8, exact int16, float16, else scaled int16.
+
+    Raises:
+        InvalidInput: If a value is not finite; none is ever clipped to fit.
+    """
+    exact = np.asarray(values)
+    if exact.dtype.kind == "f" and not np.isfinite(exact).all():
+        raise InvalidInput(
+            f"The transforms gave {int((~np.isfinite(exact)).sum())} values that are not finite.",
+            "Check the volume for constant channels and the transforms for divisions.",
+        )
+    low, high = float(exact.min()), float(exact.max())
+    for dtype in (np.uint8, np.int16):
+        info = np.iinfo(dtype)
+        if info.min <= low and high <= info.max and np.array_equal(exact, np.rint(exact)):
+            return Encoded(stored=np.ascontiguousarray(exact.astype(dtype)))
+    allowed = RELATIVE_ERROR * max(abs(low), abs(high))
+    if max(abs(low), abs(high)) <= float(np.finfo(np.float16).max):
+        half = exact.astype(np.float16)
+        if float(np.abs(half.astype(np.float64) - exact).max()) <= allowed:
+            return Encoded(stored=np.ascontiguousarray(half))
+    offset = (low + high) / 2
+    scale = (high - low) / (2 * np.iinfo(np.int16).max)
+    stored = np.rint((exact.astype(np.float64) - offset) / scale).astype(np.int16)
+    return Encoded(stored=np.ascontiguousarray(stored), scale=scale, offset=offset)
+
+
+def decode(stored: NDArray[np.generic], scale: float, offset: float) -> NDArray[np.generic]:
+    """The values of a stored tensor; integers stored exactly stay integers."""
+    if scale == 1.0 and offset == 0.0:
+        return stored
+    return (stored.astype(np.float64) * scale + offset).astype(np.float32)

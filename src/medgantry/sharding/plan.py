@@ -1,0 +1,115 @@
+"""Which case goes to which shard: a pure function of the cohort and the bundle's transforms."""
+
+import heapq
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from medgantry.bundles import Bundle
+from medgantry.cohort import Cohort, File
+from medgantry.errors import InvalidInput
+from medgantry.fingerprint import canonical_json, code_fingerprint, hash_value
+
+SCHEMA_NAME = "medgantry/shard-plan/1"
+MAX_PARTS = 128
+"""Tasks of a fan-out: a fan-in's artifact list must fit one 128 KiB argument (Linux MAX_ARG_STRLEN)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedShard:
+    """One shard to make."""
+
+    shard_id: str
+    """Hash of everything that decides its bytes: transforms, code, its cases and their files."""
+    cases: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardPlan:
+    """All shards of a cohort, and how many tasks share them."""
+
+    cohort_hash: str
+    transform_fingerprint: str
+    spec: str
+    """Hash of transforms and code: the folder of the shards."""
+    parts: int
+    shards: Sequence[PlannedShard]
+
+    def part(self, index: int) -> list[PlannedShard]:
+        """The shards of one task."""
+        return list(self.shards[index :: self.parts])
+
+    def save(self, folder: Path) -> None:
+        """Write the plan's folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        document = {"schema": SCHEMA_NAME, **asdict(self)}
+        (folder / "plan.json").write_text(canonical_json(document))
+
+    @classmethod
+    def open(cls, folder: Path) -> "ShardPlan":
+        """Read a plan.
+
+        Raises:
+            InvalidInput: If it is none of this schema.
+        """
+        document = json.loads((folder / "plan.json").read_text())
+        if document.pop("schema", "") != SCHEMA_NAME:
+            raise InvalidInput(f"{folder} holds no shard plan of schema {SCHEMA_NAME}.")
+        shards = [PlannedShard(**shard) for shard in document.pop("shards")]
+        return cls(shards=shards, **document)
+
+
+def plan_shards(cohort: Cohort, bundle: Bundle, *, shard_mib: float) -> ShardPlan:
+    """Deal the cases to shards of about equal size.
+
+    Largest case first into the lightest shard; ties go by name, so the plan depends on nothing else.
+
+    Args:
+        cohort: The cohort.
+        bundle: Whose deterministic transforms fill the shards.
+        shard_mib: Wanted size of a shard, MiB.
+
+    Raises:
+        InvalidInput: If the size is not positive.
+        Mismatch: If channels or regions of cohort and bundle differ.
+    """
+    if shard_mib <= 0:
+        raise InvalidInput(f"shard_mib must be positive, got {shard_mib}.")
+    bundle.check_cohort(cohort)
+    sizes = {case.case_id: _bytes(cohort.files_of.get(case.case_id, ()), bundle) for case in cohort.cases}
+    count = max(1, math.ceil(sum(sizes.values()) / (shard_mib * 2**20)))
+    count = min(count, len(sizes))
+    members: list[list[str]] = [[] for _ in range(count)]
+    lightest = [(0, index) for index in range(count)]
+    for case_id in sorted(sizes, key=lambda name: (-sizes[name], name)):
+        filled, index = heapq.heappop(lightest)
+        members[index].append(case_id)
+        heapq.heappush(lightest, (filled + sizes[case_id], index))
+    codes = {name: cohort.region_codes()[name] for name in bundle.outputs}
+    spec = hash_value([SCHEMA_NAME, bundle.transform_fingerprint, codes, code_fingerprint()])
+    shards = [
+        PlannedShard(shard_id=_shard_id(spec, sorted(cases), cohort), cases=sorted(cases)) for cases in members
+    ]
+    return ShardPlan(
+        cohort_hash=cohort.cohort_hash,
+        transform_fingerprint=bundle.transform_fingerprint,
+        spec=spec,
+        parts=min(count, MAX_PARTS),
+        shards=shards,
+    )
+
+
+def _bytes(files: Sequence[File], bundle: Bundle) -> int:
+    """Estimated size of a case in a shard: float16 images and uint8 regions on the source grid."""
+    voxels = max((math.prod(file.shape) for file in files), default=0)
+    return voxels * (2 * len(bundle.input_channels) + len(bundle.outputs))
+
+
+def _shard_id(spec: str, cases: Sequence[str], cohort: Cohort) -> str:
+    content = [
+        [case_id, sorted([f.role, f.channel, f.channel_index, f.sha256] for f in cohort.files_of.get(case_id, ()))]
+        for case_id in cases
+    ]
+    return hash_value([spec, content])
