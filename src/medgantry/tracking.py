@@ -12,6 +12,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param
+from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 RUN_TAG = "kfp.run_id"
 
@@ -79,6 +80,12 @@ class TrackedRun:
         """Upload files below the run's artifact folder."""
         for path in paths:
             self.client.log_artifact(self.run_id, str(path), folder)
+
+    def system_metrics(self) -> Any:
+        """Start sampling CPU, memory and GPU of this machine; the caller calls `finish()` on what it gets."""
+        monitor = SystemMetricsMonitor(self.run_id, sampling_interval=2, samples_before_logging=1)
+        monitor.start()
+        return monitor
 
     def end(self, succeeded: bool) -> None:
         """Close the run, unless somebody else opened it."""

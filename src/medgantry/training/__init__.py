@@ -1,0 +1,1 @@
+"""Training a bundle on shards: job, launchers, worker."""

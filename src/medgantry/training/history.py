@@ -1,0 +1,50 @@
+"""The curves of a training: one point per epoch."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from medgantry.tracking import TrackedRun
+
+
+@dataclass(kw_only=True)
+class History:
+    """What was measured at the end of every epoch; epoch 0 is the untrained network."""
+
+    points: list[dict[str, float]] = field(default_factory=list)
+    """Each: `epoch`, `train_loss` (not in epoch 0), `val_dice_<region>`, `val_dice_mean`."""
+    validation: list[dict[str, Any]] = field(default_factory=list)
+    """Per-case values of the best epoch: case_id, region, dice."""
+    best_epoch: int = -1
+    best_metric: float = float("-inf")
+
+    def document(self) -> dict[str, Any]:
+        """JSON-ready values; no best yet is null."""
+        document = asdict(self)
+        if self.best_epoch < 0:
+            document["best_metric"] = None
+        return document
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "History":
+        """The inverse of `document`."""
+        values = dict(document)
+        if values["best_metric"] is None:
+            values["best_metric"] = float("-inf")
+        return cls(**values)
+
+
+def log_history(tracked: TrackedRun, history: History) -> None:
+    """Log the points that the tracked run does not have yet: a resumed or reused training shows whole curves."""
+    if not history.points:
+        return
+    names = [name for name in history.points[-1] if name != "epoch"]
+    have = tracked.curve_length(names[0]) if names else 0
+    first = [point for point in history.points if names and names[0] in point]
+    for point in first[have:]:
+        log_point(tracked, point)
+
+
+def log_point(tracked: TrackedRun, point: Mapping[str, float]) -> None:
+    """Log one epoch."""
+    tracked.metrics({key: value for key, value in point.items() if key != "epoch"}, step=int(point["epoch"]))

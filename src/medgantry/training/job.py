@@ -1,0 +1,95 @@
+"""The job spec: all a worker needs, in the store, so that launchers pass nothing but its key."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from medgantry.bundles import Bundle
+from medgantry.cohort import Cohort
+from medgantry.errors import InvalidCohort, InvalidInput
+from medgantry.fingerprint import canonical_json, code_fingerprint, hash_value
+from medgantry.sharding import ShardSet
+from medgantry.storage import ObjectStore
+
+THREADS = 2
+"""Threads of every rank, whatever their number: the thread count changes the last digits of a sum."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One training."""
+
+    key: str
+    """Hash of everything that decides the result."""
+    seed: int
+    ranks: int
+    threads: int
+    train: Sequence[str]
+    """Case ids."""
+    validation: Sequence[str]
+    """Case ids."""
+    regions: Mapping[str, list[int]]
+    """Region name -> label codes of the cohort."""
+    label_map: Mapping[str, int]
+    shards: Sequence[Mapping[str, Any]]
+    """Sidecars of the shards that hold these cases."""
+    provenance: Mapping[str, Any]
+
+    @property
+    def prefix(self) -> str:
+        """The job's folder in the store."""
+        return f"training/{self.key}"
+
+    def save(self, store: ObjectStore) -> None:
+        """Write the job to the store."""
+        store.put_bytes(f"{self.prefix}/job.json", canonical_json(asdict(self)).encode())
+
+    @classmethod
+    def load(cls, store: ObjectStore, key: str) -> "Job":
+        """Read the job that a launcher named."""
+        return cls(**json.loads(store.get_bytes(f"training/{key}/job.json")))
+
+
+def make_job(cohort: Cohort, shards: ShardSet, bundle: Bundle, *, seed: int, ranks: int) -> Job:
+    """Check that everything fits and write down what is to be trained.
+
+    Raises:
+        InvalidCohort: If the cohort has no split, or no case is left to train on.
+        Mismatch: If the shards are of another cohort or other transforms.
+        InvalidInput: If there are more ranks than training cases.
+    """
+    if not cohort.is_split:
+        raise InvalidCohort("Training needs a cohort with a split.", "Run split_cohort first.")
+    shards.check_fits(cohort, bundle)
+    bundle.check_cohort(cohort)
+    there = shards.where()
+    train = [case_id for case_id in cohort.side("train") if case_id in there]
+    validation = [case_id for case_id in cohort.side("validation") if case_id in there]
+    if not train:
+        raise InvalidCohort("The split leaves no case to train on.", "Give a group to `train`.")
+    if not 1 <= ranks <= len(train):
+        raise InvalidInput(f"{ranks} ranks cannot share {len(train)} training cases.", "Use fewer ranks.")
+    used = {*train, *validation}
+    provenance = {
+        "cohort_hash": cohort.cohort_hash,
+        "split_hash": cohort.split_hash,
+        "shards_hash": shards.content_hash,
+        "shards_spec": shards.spec,
+        "bundle_hash": bundle.bundle_hash,
+        "seed": seed,
+        "code": code_fingerprint(),
+        "train_groups_hash": hash_value(train),
+    }
+    return Job(
+        key=hash_value([provenance, ranks, THREADS]),
+        seed=seed,
+        ranks=ranks,
+        threads=THREADS,
+        train=train,
+        validation=validation,
+        regions={name: cohort.region_codes()[name] for name in bundle.outputs},
+        label_map=dict(cohort.label_map),
+        shards=[shard for shard in shards.shards if used & set(shard["cases"])],
+        provenance=provenance,
+    )

@@ -1,0 +1,1 @@
+"""Ways to start the workers of a job; each waits for their end and reports their error."""

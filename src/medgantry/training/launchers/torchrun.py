@@ -1,0 +1,72 @@
+"""Workers as processes of this machine, through torchrun."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import deque
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from medgantry.errors import MedgantryError
+from medgantry.processes import die_with_parent
+from medgantry.steps import StepRecord
+from medgantry.training.job import Job
+
+PROGRESS_KEY = "medgantry_progress"
+"""The only key of a worker's progress line."""
+
+
+class TrainingFailed(MedgantryError):
+    """A worker ended with an error."""
+
+
+def launch_torchrun(job: Job, record: StepRecord) -> None:
+    """Run the job's ranks here until they end.
+
+    Raises:
+        TrainingFailed: With the error of the worker that failed first.
+    """
+    with TemporaryDirectory(prefix="medgantry-torchrun-") as name:
+        error_file = Path(name) / "error.json"
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": str(job.threads),
+            "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads starve the others on few cores
+            "TORCHELASTIC_ERROR_FILE": str(error_file),
+            "PYTHONUNBUFFERED": "1",
+            "TORCH_CPP_LOG_LEVEL": "ERROR",
+        }
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--max-restarts=0"]
+        command += [f"--nproc-per-node={job.ranks}", "-m", "medgantry.training.worker", job.key]
+        with subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=die_with_parent,
+        ) as agent:
+            tail = _follow(agent, record)
+        if agent.returncode:
+            raise _failure(error_file, tail, agent.returncode)
+
+
+def _follow(agent: "subprocess.Popen[str]", record: StepRecord) -> list[str]:
+    tail: deque[str] = deque(maxlen=40)
+    assert agent.stdout is not None
+    for line in agent.stdout:
+        if line.startswith(f'{{"{PROGRESS_KEY}"'):
+            record.advance(*json.loads(line)[PROGRESS_KEY])
+            continue
+        tail.append(line)
+        sys.stdout.write(line)
+    return list(tail)
+
+
+def _failure(error_file: Path, tail: list[str], code: int) -> TrainingFailed:
+    if error_file.is_file():
+        message = json.loads(error_file.read_text())["message"]
+        text = message["message"] if isinstance(message, dict) else str(message)
+        return TrainingFailed(text)
+    return TrainingFailed(f"torchrun ended with {code}: {''.join(tail)[-2000:]}", "Look at the step's log.")

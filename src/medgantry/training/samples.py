@@ -1,0 +1,88 @@
+"""Training samples: which case comes when, and what it looks like, from (seed, epoch, case) alone."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.transforms import Compose
+from torch.utils.data import Dataset, Sampler
+
+from medgantry.errors import InvalidInput
+from medgantry.sharding.encoding import decode
+from medgantry.sharding.shard_file import read_tensor
+from medgantry.storage import ObjectStore
+from medgantry.storage.store import split_s3_uri
+
+
+class ShardReader:
+    """Cases from shards, through a folder on this node that ranks share.
+
+    Args:
+        shards: Sidecars.
+        cache: The folder; what is there and has the right size is not fetched again.
+    """
+
+    def __init__(self, shards: Sequence[Mapping[str, Any]], cache: Path) -> None:
+        self._shard_of = {case_id: shard for shard in shards for case_id in shard["cases"]}
+        self._cache = cache
+
+    def read(self, case_id: str) -> dict[str, torch.Tensor]:
+        """All tensors of a case (C, i, j, k): images float32, regions uint8."""
+        shard = self._shard_of[case_id]
+        path = self._fetch(shard)
+        tensors = {}
+        for name, facts in shard["cases"][case_id].items():
+            values = decode(read_tensor(path, f"{case_id}.{name}"), facts["scale"], facts["offset"])
+            tensors[name] = torch.from_numpy(np.ascontiguousarray(values))
+            if name == "image":
+                tensors[name] = tensors[name].float()
+        return tensors
+
+    def _fetch(self, shard: Mapping[str, Any]) -> Path:
+        path = self._cache / f"{shard['sha256']}.safetensors"
+        if path.exists():
+            return path
+        bucket, key = split_s3_uri(shard["uri"])
+        found = ObjectStore.from_environment(f"s3://{bucket}").download(key, path)
+        if found != shard["sha256"]:
+            path.unlink()
+            raise InvalidInput(f"Shard {shard['uri']} has sha256 {found}, the index says {shard['sha256']}.")
+        return path
+
+
+class EpochOrder(Sampler[tuple[int, str]]):
+    """One rank's share of an epoch: a permutation by (seed, epoch), cut to equal length on every rank."""
+
+    def __init__(self, cases: Sequence[str], *, seed: int, rank: int, ranks: int) -> None:
+        self._cases, self._seed, self._rank, self._ranks = sorted(cases), seed, rank, ranks
+        self.epoch = 1
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        epoch = self.epoch
+        ordered = sorted(self._cases, key=lambda case_id: derive_seed(self._seed, epoch, f"order {case_id}"))
+        for case_id in ordered[self._rank : len(self) * self._ranks : self._ranks]:
+            yield epoch, case_id
+
+    def __len__(self) -> int:
+        return len(self._cases) // self._ranks
+
+
+class Samples(Dataset[dict[str, Any]]):
+    """A case from its shard, randomly transformed."""
+
+    def __init__(self, reader: ShardReader, transforms: Compose, seed: int) -> None:
+        self._reader, self._transforms, self._seed = reader, transforms, seed
+
+    def __getitem__(self, item: tuple[int, str]) -> Any:
+        epoch, case_id = item
+        self._transforms.set_random_state(seed=derive_seed(self._seed, epoch, case_id))
+        return self._transforms(dict(self._reader.read(case_id)))
+
+
+def derive_seed(seed: int, epoch: int, name: str) -> int:
+    """A 32-bit seed of (seed, epoch, name), the same on every machine."""
+    digest = hashlib.sha256(f"{seed}\0{epoch}\0{name}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
