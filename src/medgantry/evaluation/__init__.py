@@ -1,0 +1,1 @@
+"""Evidence: per-case metrics in source geometry, intervals, baselines, report."""

@@ -1,0 +1,40 @@
+"""Region masks and label maps: one says the other when regions nest or are apart."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medgantry.errors import InvalidBundle
+
+
+def regions_to_labels(
+    masks: NDArray[np.bool_], names: Sequence[str], regions: Mapping[str, Sequence[int]]
+) -> NDArray[np.uint8]:
+    """One label code per voxel.
+
+    Larger regions are painted first, each with the code that no region inside it has; an enhancing voxel thus
+    counts as core and tumour too.
+
+    Args:
+        masks: (R, i, j, k).
+        names: The regions, in the order of the masks.
+        regions: Region name -> label codes.
+
+    Raises:
+        InvalidBundle: If a region has no code of its own.
+    """
+    labels = np.zeros(masks.shape[1:], dtype=np.uint8)
+    ordered = sorted(names, key=lambda name: (-len(regions[name]), name))
+    for name in ordered:
+        inside = {code for other in names for code in regions[other] if set(regions[other]) < set(regions[name])}
+        own = sorted(set(regions[name]) - inside)
+        if not own:
+            raise InvalidBundle(f"Region {name} has no label of its own among {dict(regions)}.")
+        labels[masks[list(names).index(name)]] = own[0]
+    return labels
+
+
+def labels_to_region(labels: NDArray[np.generic], codes: Sequence[int]) -> NDArray[np.bool_]:
+    """The mask of one region in a label map."""
+    return np.isin(labels, list(codes))
