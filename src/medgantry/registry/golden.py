@@ -1,0 +1,52 @@
+"""The golden case: a held-out input that travels with the model, and the label map it must give."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from medgantry.cohort import Cohort
+from medgantry.evaluation.evaluation import Evaluation
+from medgantry.fingerprint import canonical_json
+from medgantry.storage.files import fetch
+
+FOLDER = "golden"
+LABELS = "label_map.nii.gz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Golden:
+    """Where the golden case lies inside a bundle's folder."""
+
+    folder: Path
+    case_id: str
+    channels: dict[str, tuple[str, int]]
+    """Channel name -> (file name below `golden/`, index on the last axis or -1)."""
+
+    @classmethod
+    def open(cls, bundle_folder: Path) -> "Golden":
+        """Read a bundle's golden case."""
+        folder = bundle_folder / FOLDER
+        document = json.loads((folder / "golden.json").read_text())
+        channels = {name: (str(file), int(index)) for name, (file, index) in document["channels"].items()}
+        return cls(folder=folder, case_id=document["case_id"], channels=channels)
+
+
+def add_golden(bundle_folder: Path, cohort: Cohort, evaluation: Evaluation, evaluation_folder: Path) -> None:
+    """Copy the first evaluated case's images and the label map that evaluation stored into the bundle."""
+    case_id = min(str(row["case_id"]) for row in evaluation.rows)
+    folder = bundle_folder / FOLDER
+    folder.mkdir(parents=True)
+    channels = {}
+    with TemporaryDirectory(prefix="medgantry-golden-") as scratch:
+        for file in cohort.files_of[case_id]:
+            if file.role != "image":
+                continue
+            path = fetch(file.uri, file.sha256, Path(scratch), file.format)
+            name = f"{file.sha256[:16]}.{file.format}"
+            if not (folder / name).exists():
+                shutil.copy(path, folder / name)
+            channels[file.channel] = (name, file.channel_index)
+    shutil.copy(evaluation_folder / "predictions" / f"{case_id}.nii.gz", folder / LABELS)
+    (folder / "golden.json").write_text(canonical_json({"case_id": case_id, "channels": channels}))

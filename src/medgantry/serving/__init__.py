@@ -1,0 +1,1 @@
+"""Serving a bundle with KServe's model server, and deploying it."""
