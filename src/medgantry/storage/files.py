@@ -9,6 +9,7 @@ Forms of a URI:
 import hashlib
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -99,13 +100,25 @@ class Source:
             self._local = {name: path for name, path in walk_files(root)}
         else:
             store, prefix = self._base
-            self._remote = {item.key[len(prefix) :].strip("/"): item.key for item in store.list(prefix)}
+            listed = {item.key[len(prefix) :].strip("/"): item for item in store.list(prefix)}
+            self._remote = {name: item.key for name, item in listed.items()}
+            self._etags = {name: item.etag for name, item in listed.items()}
             self._local = {}
 
     def names(self) -> list[str]:
         """All files, relative, sorted; macOS resource forks (`._*`) are left out."""
         names = self._local if isinstance(self._base, Path) else self._remote
         return sorted(name for name in names if not Path(name).name.startswith("._"))
+
+    def fingerprint(self, names: list[str]) -> dict[str, str]:
+        """Name -> what changes when the file does: SHA-256 here, the ETag elsewhere, empty when missing."""
+        if isinstance(self._base, Path):
+            with ThreadPoolExecutor(2) as pool:  # hashing lets go of the interpreter lock
+                present = [name for name in names if name in self._local]
+                return dict.fromkeys(names, "") | dict(
+                    zip(present, pool.map(lambda name: hash_file(self._local[name]), present), strict=True)
+                )
+        return {name: self._etags.get(name, "") for name in names}
 
     def open_local(self, name: str) -> Path:
         """The file on this machine, fetched if it is elsewhere."""

@@ -1,0 +1,1 @@
+"""What a pipeline author sees: one folder per KFP component, wrappers only."""

@@ -1,0 +1,3 @@
+"""Open a MONAI bundle, merge overrides into its configs and check it."""
+
+from components.open_bundle.component import open_bundle as open_bundle

@@ -1,0 +1,28 @@
+"""The component `open_bundle`."""
+
+from kfp import dsl
+
+from components import images
+from medgantry.artifacts import Bundle
+
+
+@dsl.component(base_image=images.DATA, install_kfp_package=False)
+def open_bundle(
+    bundle: dsl.Output[Bundle],
+    uri: str,
+    override: str = "",
+    trust: bool = False,
+):
+    """Open a MONAI bundle, merge overrides into its configs and check it.
+
+    Args:
+        uri: medgantry:<name> for one of ours, a path, or s3:// of a published bundle folder.
+        override: JSON object of config ids and new values, such as {"epochs": 5}.
+        trust: Whether a bundle that is not ours may run; its configs are code.
+        bundle: The bundle, ready for the steps that follow.
+    """
+    from pathlib import Path
+
+    from medgantry.bundles.step import open_bundle_step
+
+    open_bundle_step(Path(bundle.path), uri=uri, override=override, trust=trust)

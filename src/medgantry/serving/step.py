@@ -1,0 +1,15 @@
+"""The step `deploy`."""
+
+import json
+from pathlib import Path
+
+from medgantry.serving.deploy import deploy
+from medgantry.steps import step
+from medgantry.storage import ObjectStore
+
+
+def deploy_step(registration_folder: Path) -> str:
+    """Deploy the champion of a registered model; returns the endpoint's address."""
+    registration = json.loads((registration_folder / "registration.json").read_text())
+    with step("deploy") as record:
+        return str(deploy(registration["name"], ObjectStore.from_environment(), record)["url"])
