@@ -1,0 +1,137 @@
+"""`python -m pipelines {list,run,compile,up,down}`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from kfp.dsl.base_component import BaseComponent
+from rich.console import Console
+from rich.table import Table
+
+from medgantry.errors import MedgantryError
+from pipelines.brain_tumor_segmentation import brain_tumor_segmentation
+
+PIPELINES: dict[str, BaseComponent] = {"brain_tumor_segmentation": brain_tumor_segmentation}
+HOME = Path(".medgantry")
+
+app = typer.Typer(add_completion=False, help="Medgantry's pipelines on this machine.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_pipelines() -> None:
+    """Name every pipeline with its parameters."""
+    for name, pipeline in PIPELINES.items():
+        print(f"{name}: {pipeline.component_spec.description or ''}")
+        for parameter, spec in (pipeline.component_spec.inputs or {}).items():
+            print(f"    {parameter} ({spec.type}){'' if spec.optional else ', needed'}")
+
+
+@app.command()
+def run(
+    name: str,
+    parameter: Annotated[list[str], typer.Option("-p", help="key=value")] = [],  # noqa: B006 typer wants a list
+    on: Annotated[str, typer.Option(help="where steps run: subprocess")] = "subprocess",
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="leave stack and endpoints answering")] = False,
+) -> None:
+    """Run a pipeline to its end."""
+    from pipelines.runners.parameters import parse_parameters
+    from pipelines.runners.stack import StackError
+    from pipelines.runners.subprocess import run as run_here
+
+    try:
+        if name not in PIPELINES or on != "subprocess":
+            raise MedgantryError(f"There is no {name} on {on}.", f"Pipelines: {sorted(PIPELINES)}; on: subprocess.")
+        pipeline = PIPELINES[name]
+        outcome = run_here(pipeline, parse_parameters(pipeline, parameter), HOME, keep=keep)
+    except (MedgantryError, StackError) as error:
+        document = {"pipeline": name, "run_id": None, "state": "failed", "steps": []}
+        document["error"] = {"step": "", "class": type(error).__name__, "message": str(error), "remedy": ""}
+        if as_json:
+            print(json.dumps(document))
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
+    if as_json:
+        print(json.dumps(outcome.document()))
+    else:
+        _show(outcome.document(), keep)
+    if not outcome.succeeded:
+        error_text = f"{outcome.error['step']}: {outcome.error['message']} {outcome.error['remedy']}"
+        print(f"error: {error_text.strip()}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command("compile")
+def compile_all(out: Annotated[Path, typer.Option(help="folder for the YAML")] = Path("dist")) -> None:
+    """Write every component and pipeline as YAML that KFP loads."""
+    from pipelines.compiling import compile_everything
+
+    for path in compile_everything(PIPELINES, out):
+        print(path)
+
+
+@app.command()
+def up() -> None:
+    """Start the stack and serve what was deployed here, until `down`."""
+    import os
+
+    from medgantry.storage import ObjectStore
+    from pipelines.runners.endpoints import Endpoints
+    from pipelines.runners.stack import Stack, running
+
+    environment = running(HOME)
+    if environment is None:
+        stack = Stack(HOME)
+        environment = stack.start()
+        stack.detach()
+    os.environ.update(environment)
+    endpoints = Endpoints(HOME, environment, ObjectStore.from_environment())
+    endpoints.start_all()
+    endpoints.detach()
+    print(f"MLflow {environment['MLFLOW_TRACKING_URI']}")
+    for name, url in endpoints.urls.items():
+        print(f"{name} {url}/v2/models/{name}")
+
+
+@app.command()
+def down() -> None:
+    """Stop what `up` or `--keep` left running."""
+    from pipelines.runners.endpoints import stop_kept
+    from pipelines.runners.stack import down as stop_stack
+
+    stop_kept(HOME)
+    print("stopped" if stop_stack(HOME) else "nothing was running")
+
+
+def _show(document: dict, keep: bool) -> None:
+    console = Console(soft_wrap=True)
+    table = Table("step", "state", "iterations", "seconds", "", title=document["run_id"])
+    for row in document["steps"]:
+        note = "reused" if row["reused"] else ""
+        table.add_row(row["step"], row["state"], str(row["iterations"]), f"{row['seconds']:.1f}", note)
+    console.print(table)
+    metrics = document["metrics"]
+    if metrics:
+        scores = Table("region", "Dice", "95 % interval", "untrained", "best threshold", title="test cases")
+        for region, value in metrics["dice"].items():
+            threshold = metrics["threshold"].get(region, {}).get("dice")
+            scores.add_row(
+                region,
+                f"{value['estimate']:.3f}",
+                f"{value['low']:.3f} to {value['high']:.3f}",
+                f"{metrics['untrained'][region]:.3f}",
+                "" if threshold is None else f"{threshold:.3f}",
+            )
+        console.print(scores)
+    if document["registration"]:
+        console.print("registered {model} version {version}; champion is {champion}: {reason}".format(**document["registration"]))
+    answering = "answering until `make down`" if keep else "stopped again; `--keep` or `make up` leaves them answering"
+    console.print(f"addresses ({answering}):")
+    for name, url in document["addresses"].items():
+        console.print(f"    {name}: {url}")
+
+
+if __name__ == "__main__":
+    app()
