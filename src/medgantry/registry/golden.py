@@ -1,5 +1,6 @@
 """The golden case: a held-out input that travels with the model, and the label map it must give."""
 
+import gzip
 import json
 import shutil
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from medgantry.fingerprint import canonical_json
 from medgantry.storage.files import fetch
 
 FOLDER = "golden"
-LABELS = "label_map.nii.gz"
+LABELS = "label_map.nii"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +45,16 @@ def add_golden(bundle_folder: Path, cohort: Cohort, evaluation: Evaluation, eval
             if file.role != "image":
                 continue
             path = fetch(file.uri, file.sha256, Path(scratch), file.format)
-            name = f"{file.sha256[:16]}.{file.format}"
+            name = f"{file.sha256[:16]}.nii"
             if not (folder / name).exists():
-                shutil.copy(path, folder / name)
+                _plain_copy(path, folder / name)
             channels[file.channel] = (name, file.channel_index)
-    shutil.copy(evaluation_folder / "predictions" / f"{case_id}.nii.gz", folder / LABELS)
+    _plain_copy(evaluation_folder / "predictions" / f"{case_id}.nii.gz", folder / LABELS)
     (folder / "golden.json").write_text(canonical_json({"case_id": case_id, "channels": channels}))
+
+
+def _plain_copy(source: Path, target: Path) -> None:
+    """Copy without compression: MLflow's server calls .gz a content encoding, and its clients unpack it."""
+    with gzip.open(source) if source.name.endswith(".gz") else source.open("rb") as packed:
+        with target.open("wb") as plain:
+            shutil.copyfileobj(packed, plain)

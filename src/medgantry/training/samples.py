@@ -70,16 +70,23 @@ class EpochOrder(Sampler[tuple[int, str]]):
         return len(self._cases) // self._ranks
 
 
-class Samples(Dataset[dict[str, Any]]):
+class Samples(Dataset[list[dict[str, Any]]]):
     """A case from its shard, randomly transformed."""
 
     def __init__(self, reader: ShardReader, transforms: Compose, seed: int) -> None:
         self._reader, self._transforms, self._seed = reader, transforms, seed
 
-    def __getitem__(self, item: tuple[int, str]) -> Any:
+    def __getitem__(self, item: tuple[int, str]) -> list[dict[str, Any]]:
         epoch, case_id = item
         self._transforms.set_random_state(seed=derive_seed(self._seed, epoch, case_id))
-        return self._transforms(dict(self._reader.read(case_id)))
+        sample = self._transforms(dict(self._reader.read(case_id)))
+        # Losses multiply masks with probabilities: uint8 is for storage only.
+        return [{name: tensor.float() for name, tensor in crop.items()} for crop in _listed(sample)]
+
+
+def _listed(sample: Any) -> list[dict[str, torch.Tensor]]:
+    """Transforms that take several crops of a case give a list."""
+    return sample if isinstance(sample, list) else [sample]
 
 
 def derive_seed(seed: int, epoch: int, name: str) -> int:

@@ -15,6 +15,7 @@ from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
 from monai.data import list_data_collate
 from monai.engines import SupervisedTrainer
+from monai.engines.utils import IterationEvents
 from monai.transforms import Compose
 from torch.distributed.elastic.multiprocessing.errors import record
 from torch.nn.parallel import DistributedDataParallel
@@ -96,7 +97,8 @@ class Worker:
         if not self.history.points:
             self._validate(epoch=0, loss=None)
         self.trainer.add_event_handler(Events.EPOCH_STARTED, self._begin_epoch)
-        self.trainer.add_event_handler(Events.ITERATION_COMPLETED, self._add_loss)
+        # Before MONAI decollates the output into a list of samples.
+        self.trainer.add_event_handler(IterationEvents.LOSS_COMPLETED, self._add_loss)
         self.trainer.add_event_handler(Events.EPOCH_COMPLETED, self._end_epoch)
         if self.trainer.state.epoch < self.trainer.state.max_epochs:
             self.trainer.run()

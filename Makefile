@@ -1,0 +1,57 @@
+# Every target sets up what it needs: a virtual environment with the locked dependencies.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+SOURCE ?= .medgantry/phantoms/demo
+DEMO_OVERRIDE := {"epochs": 40, "patch_size": [48, 48, 32], "batch_size": 2, "learning_rate": 0.002, "loss\#_target_": "DiceCELoss"}
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test e2e check compile lock down up goldens
+
+help:  ## Say what every target does; CI runs `check`
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+$(VENV)/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: $(VENV)/ready  ## Phantoms to a served, evaluated, registered model, in one command (`KEEP=--keep` leaves it up)
+	$(PY) -m medgantry.phantoms.brain_tumor $(SOURCE) --cases 27 --broken 3 --seed 0
+	$(PY) -m pipelines run brain_tumor_segmentation -p source=$(SOURCE) -p shard_mib=8 -p override='$(DEMO_OVERRIDE)' $(KEEP) $(ARGS)
+
+run: $(VENV)/ready  ## A pipeline on your data: make run NAME=brain_tumor_segmentation ARGS='-p source=/data/Task01_BrainTumour'
+	$(PY) -m pipelines run $(NAME) $(ARGS)
+
+test: $(VENV)/ready  ## All tests, with real servers (CI runs this, through check)
+	$(PY) -m pytest
+
+e2e: $(VENV)/ready  ## Only the whole pipelines
+	$(PY) -m pytest -m e2e
+
+check: $(VENV)/ready  ## What CI runs: format, lint, types, import contracts, goldens, tests
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PY) -m pipelines compile --out dist
+	$(MAKE) test
+
+compile: $(VENV)/ready  ## Components and pipelines as YAML in dist/
+	$(PY) -m pipelines compile --out dist
+
+goldens: $(VENV)/ready  ## Rewrite the compiled goldens after a wanted change (not in CI)
+	$(PY) -m pipelines compile --out tests/goldens
+
+lock: ## Resolve pyproject's ranges anew into requirements.lock (not in CI)
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet '.[authoring,train,track,serve,stack,dev]'
+	{ echo '# Made by `make lock` from the ranges in pyproject.toml.'; .venv-lock/bin/pip freeze --exclude medgantry | sed 's/^torch==\([0-9.]*\)+cpu$$/torch==\1/'; } > requirements.lock
+	rm -rf .venv-lock
+
+up: $(VENV)/ready  ## Start the stack and what was deployed, until `make down`
+	$(PY) -m pipelines up
+
+down: $(VENV)/ready  ## Stop what `up` or `--keep` left running
+	$(PY) -m pipelines down
