@@ -43,7 +43,9 @@ def run(
 
     try:
         if name not in PIPELINES or on != "subprocess":
-            raise MedgantryError(f"There is no {name} on {on}.", f"Pipelines: {sorted(PIPELINES)}; on: subprocess.")
+            raise MedgantryError(
+                f"There is no {name} on {on}.", f"Pipelines: {sorted(PIPELINES)}; on: subprocess."
+            )
         pipeline = PIPELINES[name]
         outcome = run_here(pipeline, parse_parameters(pipeline, parameter), HOME, keep=keep)
     except (MedgantryError, StackError) as error:
@@ -126,8 +128,16 @@ def _show(document: dict, keep: bool) -> None:
             )
         console.print(scores)
     if document["registration"]:
-        console.print("registered {model} version {version}; champion is {champion}: {reason}".format(**document["registration"]))
-    answering = "answering until `make down`" if keep else "stopped again; `--keep` or `make up` leaves them answering"
+        console.print(
+            "registered {model} version {version}; champion is {champion}: {reason}".format(
+                **document["registration"]
+            )
+        )
+    answering = (
+        "answering until `make down`"
+        if keep
+        else "stopped again; `--keep` or `make up` leaves them answering"
+    )
     console.print(f"addresses ({answering}):")
     for name, url in document["addresses"].items():
         console.print(f"    {name}: {url}")

@@ -1,7 +1,5 @@
 """The component `merge_shards`."""
 
-from typing import List
-
 from kfp import dsl
 
 from components import images
@@ -13,7 +11,7 @@ def merge_shards(
     cohort: dsl.Input[Cohort],
     bundle: dsl.Input[Bundle],
     plan: dsl.Input[ShardPlan],
-    receipts: dsl.Input[List[dsl.Dataset]],
+    receipts: dsl.Input[list[dsl.Dataset]],
     shards: dsl.Output[ShardSet],
     max_rejected: float = 0.2,
 ):

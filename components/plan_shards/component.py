@@ -1,7 +1,5 @@
 """The component `plan_shards`."""
 
-from typing import List
-
 from kfp import dsl
 
 from components import images
@@ -14,7 +12,7 @@ def plan_shards(
     bundle: dsl.Input[Bundle],
     plan: dsl.Output[ShardPlan],
     shard_mib: float = 256.0,
-) -> List[int]:
+) -> list[int]:
     """Deal the cases of a cohort to shards of about equal size.
 
     Args:

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import urllib3
 
+from medgantry.errors import MedgantryError
 from medgantry.fingerprint import canonical_json
 from medgantry.storage import ObjectStore
 
@@ -79,7 +80,7 @@ class Endpoints:
         while not self._ending.wait(0.5):
             try:
                 wanted = self._desired()
-            except Exception:  # the store may be away for a while; what is asked for stays asked for
+            except MedgantryError:  # the store may be away for a while; what is asked for stays asked for
                 continue
             for name, desired in wanted.items():
                 if self._generations.get(name) != desired["generation"]:

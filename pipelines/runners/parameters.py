@@ -47,7 +47,9 @@ def check_text(name: str, text: str) -> None:
     if "{{$" in text:
         raise InvalidInput(f"{name} holds '{{{{$', which KFP takes for a placeholder.", "Remove it.")
     if len(text.encode()) > MAX_ARGUMENT_BYTES:
-        raise InvalidInput(f"{name} is {len(text.encode())} bytes long, at most {MAX_ARGUMENT_BYTES} can travel.")
+        raise InvalidInput(
+            f"{name} is {len(text.encode())} bytes long, at most {MAX_ARGUMENT_BYTES} can travel."
+        )
 
 
 def _convert(name: str, kind: str, text: str) -> Any:

@@ -60,11 +60,15 @@ class Outcome:
             "seconds": self.seconds,
             "steps": _by_step(self.records),
             "error": self.error or None,
-            "ledger": {**(verdicts[-1] if verdicts else {}), "entries": self.facts("ingest_nifti").get("rejected", [])},
+            "ledger": {
+                **(verdicts[-1] if verdicts else {}),
+                "entries": self.facts("ingest_nifti").get("rejected", []),
+            },
             "metrics": self.facts("evaluate").get("metrics", {}),
             "model": {"name": registration.get("model"), "version": registration.get("version")},
             "registration": registration,
-            "mlflow_run": self.facts("summarize_run").get("mlflow_run") or self.facts("train").get("mlflow_run"),
+            "mlflow_run": self.facts("summarize_run").get("mlflow_run")
+            or self.facts("train").get("mlflow_run"),
             "endpoint": endpoint,
             "addresses": self.addresses,
         }
@@ -175,7 +179,7 @@ class _Steps:
                 text=True,
                 errors="replace",
                 env={**os.environ, **(env_vars or {})},
-                preexec_fn=die_with_parent,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 two system calls, no locks taken
             ) as process,
         ):
             assert process.stdout is not None
@@ -210,7 +214,7 @@ def _run_in_kfp(pipeline: BaseComponent, arguments: dict[str, Any], folder: Path
         subprocess_task_handler.run_local_subprocess = steps.run
         try:
             pipeline(**arguments)
-        except Exception as error:  # kfp raises RuntimeError and what its orchestrator meets
+        except Exception as error:  # noqa: BLE001 kfp raises RuntimeError and what its orchestrator meets
             fault = f"{type(error).__name__}: {error}"
         finally:
             subprocess_task_handler.run_local_subprocess = original
@@ -234,7 +238,12 @@ def _close(outcome: Outcome, steps: _Steps, fault: str) -> None:
     if steps.failures:
         name, code, tail = steps.failures[-1]
         how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
-        outcome.error = {"step": name, "class": "StepEnded", "message": f"{name} {how}.\n{tail[-3000:]}", "remedy": ""}
+        outcome.error = {
+            "step": name,
+            "class": "StepEnded",
+            "message": f"{name} {how}.\n{tail[-3000:]}",
+            "remedy": "",
+        }
         return
     outcome.error = {"step": "", "class": "PipelineFailed", "message": fault, "remedy": ""}
 
@@ -244,7 +253,8 @@ def _by_step(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     for record in records:
         row = rows.setdefault(
-            record["step"], {"step": record["step"], "iterations": 0, "reused": True, "began": record["started"]}
+            record["step"],
+            {"step": record["step"], "iterations": 0, "reused": True, "began": record["started"]},
         )
         row["iterations"] += 1
         row["reused"] = row["reused"] and record["reused"]
@@ -252,5 +262,3 @@ def _by_step(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         row["state"] = record["state"] if row.get("state", "succeeded") == "succeeded" else row["state"]
         row["facts"] = record["facts"]
     return [{key: value for key, value in row.items() if key != "began"} for row in rows.values()]
-
-

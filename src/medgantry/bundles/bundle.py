@@ -217,7 +217,11 @@ def _apply_override(folder: Path, override: str) -> None:
         unused -= set(present)
         if present:
             path = _config_path(folder, name)
-            text = json.dumps(config, indent=2) if path.suffix == ".json" else yaml.safe_dump(config, sort_keys=False)
+            text = (
+                json.dumps(config, indent=2)
+                if path.suffix == ".json"
+                else yaml.safe_dump(config, sort_keys=False)
+            )
             path.write_text(text)
     if unused:
         raise InvalidBundle(
@@ -258,5 +262,3 @@ def _channel_names(metadata: Mapping[str, Any], side: str, key: str) -> list[str
 
 def _our_bundles() -> list[str]:
     return sorted(path.parent.name for path in _OURS.glob("*/configs"))
-
-

@@ -1,9 +1,9 @@
 """The `Cohort` noun: a folder of Parquet and JSON that names voxels by URI and hash, and holds none.
 
-    cases.parquet   case_id, group_id, split, targets
-    files.parquet   case_id, role, channel, channel_index, uri, format, sha256, shape, spacing_mm, orientation
-    ledger.parquet  every verdict
-    cohort.json     schema, channel names, label map, regions, hashes, licence, provenance
+cases.parquet   case_id, group_id, split, targets
+files.parquet   case_id, role, channel, channel_index, uri, format, sha256, shape, spacing_mm, orientation
+ledger.parquet  every verdict
+cohort.json     schema, channel names, label map, regions, hashes, licence, provenance
 """
 
 import json

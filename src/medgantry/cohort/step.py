@@ -32,10 +32,17 @@ def split(
             assignment=parse_assignment(assignment),
         )
         cohort = Cohort.open(cohort_folder)
-        content = [cohort.cohort_hash, [asdict(e) for e in cohort.entries], asdict(config), code_fingerprint()]
+        content = [
+            cohort.cohort_hash,
+            [asdict(e) for e in cohort.entries],
+            asdict(config),
+            code_fingerprint(),
+        ]
         prefix = f"steps/{STEP}/{hash_value(content)}"
         store = ObjectStore.from_environment()
-        reuse_or_build(record, store, prefix, output, lambda folder: split_cohort(cohort, config).save(folder))
+        reuse_or_build(
+            record, store, prefix, output, lambda folder: split_cohort(cohort, config).save(folder)
+        )
         divided = Cohort.open(output)
         sides = {side: len(divided.side(side)) for side in ("train", "validation", "test")}
         record.facts = {"split_hash": divided.split_hash, **sides}

@@ -149,9 +149,7 @@ def _score_case(
     )
 
 
-def _channels(
-    item: Mapping[str, Path | list[Path]], names: Sequence[str]
-) -> dict[str, NDArray[np.generic]]:
+def _channels(item: Mapping[str, Path | list[Path]], names: Sequence[str]) -> dict[str, NDArray[np.generic]]:
     image = item["image"]
     if isinstance(image, list):
         arrays = [np.squeeze(np.asanyarray(nibabel.load(path).dataobj)) for path in image]

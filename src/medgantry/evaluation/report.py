@@ -43,7 +43,9 @@ def write_report(
         f"<h1>{escape(title)}</h1>",
         "<p>Research use. Not a medical device.</p>",
         "<h2>Dice on the test cases, in source geometry</h2>",
-        _table(["region", "mean", "95 % interval", "n", "untrained", "best threshold", "empty references"], rows),
+        _table(
+            ["region", "mean", "95 % interval", "n", "untrained", "best threshold", "empty references"], rows
+        ),
         f"<p>Empty labels: {escape(metrics['empty_policy'])}. Intervals: bootstrap over patients.</p>",
         "<h2>Attrition</h2>",
         _table(["step", "verdict", "cases"], [[*key, str(n)] for key, n in sorted(attrition.items())]),

@@ -21,9 +21,7 @@ class ThresholdBaseline:
     def __init__(self) -> None:
         self._scores: dict[tuple[str, str, float], list[float]] = defaultdict(list)
 
-    def add(
-        self, channels: dict[str, NDArray[np.generic]], references: dict[str, NDArray[np.bool_]]
-    ) -> None:
+    def add(self, channels: dict[str, NDArray[np.generic]], references: dict[str, NDArray[np.bool_]]) -> None:
         """Score a case: channel name -> volume, region name -> reference mask, on one grid."""
         for channel, volume in channels.items():
             inside = volume[volume != 0].astype(np.float64)

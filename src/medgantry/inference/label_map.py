@@ -27,7 +27,9 @@ def regions_to_labels(
     labels = np.zeros(masks.shape[1:], dtype=np.uint8)
     ordered = sorted(names, key=lambda name: (-len(regions[name]), name))
     for name in ordered:
-        inside = {code for other in names for code in regions[other] if set(regions[other]) < set(regions[name])}
+        inside = {
+            code for other in names for code in regions[other] if set(regions[other]) < set(regions[name])
+        }
         own = sorted(set(regions[name]) - inside)
         if not own:
             raise InvalidBundle(f"Region {name} has no label of its own among {dict(regions)}.")

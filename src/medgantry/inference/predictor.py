@@ -92,7 +92,9 @@ class Predictor:
         affine = np.asarray(image.affine, dtype=np.float64)
         with torch.no_grad():
             logits = self._inferer(torch.as_tensor(image)[None].to(self._device), self._network)
-        probabilities = torch.as_tensor(self._activate({"pred": torch.as_tensor(logits)[0].float().cpu()})["pred"])
+        probabilities = torch.as_tensor(
+            self._activate({"pred": torch.as_tensor(logits)[0].float().cpu()})["pred"]
+        )
         shape = tuple(int(size) for size in reference.shape[:3])
         on_source = to_source_grid(probabilities.numpy(), affine, shape, reference.affine)  # type: ignore[arg-type]
         names = self.bundle.outputs

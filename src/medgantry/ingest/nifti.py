@@ -89,12 +89,17 @@ def ingest(source: Source, layout: Layout, config: IngestConfig, store: ObjectSt
             )
             continue
         facts, found = result
-        targets = {"labels": "+".join(sorted(names[code] for code in found if code))} if candidate.label else {}
+        targets = (
+            {"labels": "+".join(sorted(names[code] for code in found if code))} if candidate.label else {}
+        )
         cases.append(Case(case_id=candidate.case_id, group_id=candidate.group_id, targets=targets))
         files += _file_rows(candidate, facts, source, store)
         entries.append(
             Entry(
-                item=candidate.case_id, step=STEP, verdict="ok", rule="files, geometry and labels were checked"
+                item=candidate.case_id,
+                step=STEP,
+                verdict="ok",
+                rule="files, geometry and labels were checked",
             )
         )
     check_budget(entries, total=len(layout.candidates), max_rejected=config.max_rejected)
@@ -124,7 +129,10 @@ def _judge_all(
 
     def bring(candidate: Candidate) -> dict[str, Path]:
         wanted = {*candidate.images.values(), *([candidate.label] if candidate.label else [])}
-        return {name: source.open_local(name) if name in listed else Path("not in the source") / name for name in wanted}
+        return {
+            name: source.open_local(name) if name in listed else Path("not in the source") / name
+            for name in wanted
+        }
 
     with ThreadPoolExecutor(2) as fetchers, ProcessPoolExecutor(2) as judges:
         for start in range(0, len(layout.candidates), 8):
@@ -165,7 +173,9 @@ def _check_case(
     if candidate.label:
         label, found = read_facts(paths[candidate.label], is_label=True)
         if len(label.shape) != 3:
-            raise Unusable("a label map has three axes", f"{candidate.label} has {label.shape}", "Export it again.")
+            raise Unusable(
+                "a label map has three axes", f"{candidate.label} has {label.shape}", "Export it again."
+            )
         _check_aligned(reference_name, reference, candidate.label, label)
         if not found <= codes:
             raise Unusable(
@@ -226,7 +236,9 @@ def _file_rows(
         )
 
     rows = [
-        row(name, "image", channel, (index if candidate.stacked else 0) if len(facts[name].shape) == 4 else -1)
+        row(
+            name, "image", channel, (index if candidate.stacked else 0) if len(facts[name].shape) == 4 else -1
+        )
         for index, (channel, name) in enumerate(candidate.images.items())
     ]
     if candidate.label:

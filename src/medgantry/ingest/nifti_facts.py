@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+from nibabel.affines import voxel_sizes
 from numpy.typing import NDArray
 
 from medgantry.fingerprint import hash_file
@@ -71,7 +72,7 @@ def read_facts(path: Path, *, is_label: bool = False) -> tuple[NiftiFacts, froze
         format="nii.gz" if path.name.endswith(".gz") else "nii",
         shape=tuple(int(size) for size in voxels.shape),
         affine=affine,
-        spacing_mm=tuple(float(size) for size in nibabel.affines.voxel_sizes(affine)),
+        spacing_mm=tuple(float(size) for size in voxel_sizes(affine)),
         orientation="".join(nibabel.aff2axcodes(affine)),
     )
     return facts, codes
@@ -99,11 +100,15 @@ def _check_geometry(name: str, shape: tuple[int, ...], affine: NDArray[np.float6
             "the affine is invertible", f"{name} has {affine[:3].tolist()}", "Export it with its geometry."
         )
     if len(shape) not in (3, 4) or min(shape) < 1:
-        raise Unusable("a volume has three or four axes", f"{name} has shape {shape}", "Convert it to a volume.")
+        raise Unusable(
+            "a volume has three or four axes", f"{name} has shape {shape}", "Convert it to a volume."
+        )
 
 
 def _codes(name: str, voxels: NDArray[np.generic]) -> frozenset[int]:
     values = np.unique(voxels)
     if not np.isfinite(values).all() or (values != np.round(values)).any():
-        raise Unusable("a label map holds whole numbers", f"{name} has {values[:8].tolist()}", "Export the labels.")
+        raise Unusable(
+            "a label map holds whole numbers", f"{name} has {values[:8].tolist()}", "Export the labels."
+        )
     return frozenset(int(value) for value in values)

@@ -55,6 +55,6 @@ def add_golden(bundle_folder: Path, cohort: Cohort, evaluation: Evaluation, eval
 
 def _plain_copy(source: Path, target: Path) -> None:
     """Copy without compression: MLflow's server calls .gz a content encoding, and its clients unpack it."""
-    with gzip.open(source) if source.name.endswith(".gz") else source.open("rb") as packed:
-        with target.open("wb") as plain:
-            shutil.copyfileobj(packed, plain)
+    packed = gzip.open(source) if source.name.endswith(".gz") else source.open("rb")  # noqa: SIM115 closed below
+    with packed, target.open("wb") as plain:
+        shutil.copyfileobj(packed, plain)

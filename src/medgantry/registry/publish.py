@@ -29,6 +29,8 @@ def publish_champion(name: str, store: ObjectStore) -> tuple[int, str]:
             folder = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=scratch))
             found = sorted(folder.rglob("configs/metadata.json"))
             if not found:
-                raise InvalidInput(f"models:/{name}/{version} holds no MONAI bundle.", "Register one with `register`.")
+                raise InvalidInput(
+                    f"models:/{name}/{version} holds no MONAI bundle.", "Register one with `register`."
+                )
             publish_folder(store, prefix, found[0].parent.parent)
     return version, prefix

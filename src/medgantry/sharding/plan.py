@@ -90,7 +90,8 @@ def plan_shards(cohort: Cohort, bundle: Bundle, *, shard_mib: float) -> ShardPla
     codes = {name: cohort.region_codes()[name] for name in bundle.outputs}
     spec = hash_value([SCHEMA_NAME, bundle.transform_fingerprint, codes, code_fingerprint()])
     shards = [
-        PlannedShard(shard_id=_shard_id(spec, sorted(cases), cohort), cases=sorted(cases)) for cases in members
+        PlannedShard(shard_id=_shard_id(spec, sorted(cases), cohort), cases=sorted(cases))
+        for cases in members
     ]
     return ShardPlan(
         cohort_hash=cohort.cohort_hash,
@@ -109,7 +110,10 @@ def _bytes(files: Sequence[File], bundle: Bundle) -> int:
 
 def _shard_id(spec: str, cases: Sequence[str], cohort: Cohort) -> str:
     content = [
-        [case_id, sorted([f.role, f.channel, f.channel_index, f.sha256] for f in cohort.files_of.get(case_id, ()))]
+        [
+            case_id,
+            sorted([f.role, f.channel, f.channel_index, f.sha256] for f in cohort.files_of.get(case_id, ())),
+        ]
         for case_id in cases
     ]
     return hash_value([spec, content])

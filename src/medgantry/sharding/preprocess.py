@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,7 +29,8 @@ def preprocess_part(
     """
     if plan.cohort_hash != cohort.cohort_hash:
         raise Mismatch(
-            f"The plan is of cohort {plan.cohort_hash[:12]}, this is {cohort.cohort_hash[:12]}.", "Plan again."
+            f"The plan is of cohort {plan.cohort_hash[:12]}, this is {cohort.cohort_hash[:12]}.",
+            "Plan again.",
         )
     if plan.transform_fingerprint != bundle.transform_fingerprint:
         raise Mismatch("The plan was made for other transforms than this bundle's.", "Plan again.")
@@ -66,7 +68,9 @@ def _make(
         scratch = Path(name)
         ahead: dict[str, Future[Any]] = {}
         for index, case_id in enumerate(shard.cases):
-            for wanted in shard.cases[index : index + 2]:  # the next case is fetched while this one is computed
+            for wanted in shard.cases[
+                index : index + 2
+            ]:  # the next case is fetched while this one is computed
                 if wanted not in ahead:
                     ahead[wanted] = fetcher.submit(
                         transforms.bring, cohort.files_of[wanted], scratch / wanted
@@ -75,7 +79,7 @@ def _make(
                 encoded = encode_case(transforms(ahead.pop(case_id).result()))
             except StoreUnavailable:
                 raise  # the store, not the case, is at fault: the step is retried
-            except Exception as error:  # whatever a transform raises is a verdict about the case
+            except Exception as error:  # noqa: BLE001 whatever a transform raises is a verdict about the case
                 failures.append({"case_id": case_id, "evidence": f"{type(error).__name__}: {error}"[:500]})
                 continue
             cases[case_id] = {tensor: _facts(part) for tensor, part in encoded.items()}
@@ -92,10 +96,8 @@ def _make(
             "cases": cases,
             "failures": failures,
         }
-        try:
+        with suppress(PreconditionFailed):  # the same bytes: a killed worker got as far as this
             store.put_file(data_key, path, if_absent=True)
-        except PreconditionFailed:
-            pass  # the same bytes: a killed worker got as far as this
     try:
         store.put_bytes(key, canonical_json(sidecar).encode(), if_absent=True)
     except PreconditionFailed:

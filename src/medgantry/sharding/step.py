@@ -64,4 +64,7 @@ def merge(
         shards.save(output)
         record.use(f"shards/{shards.spec}")
         record.verdicts = ledger.counts(shards.entries)
-        record.facts = {"shards_hash": shards.content_hash, "bytes": sum(int(s["bytes"]) for s in shards.shards)}
+        record.facts = {
+            "shards_hash": shards.content_hash,
+            "bytes": sum(int(s["bytes"]) for s in shards.shards),
+        }

@@ -10,7 +10,7 @@ import hashlib
 import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, cast
@@ -73,10 +73,8 @@ def keep(store: ObjectStore, path: Path, sha256: str) -> str:
     """
     key = f"blobs/{sha256}"
     if not store.exists(key):
-        try:
+        with suppress(PreconditionFailed):  # another worker kept the same content
             store.put_file(key, path, if_absent=True)
-        except PreconditionFailed:
-            pass  # another worker kept the same content
     return store.uri(key)
 
 

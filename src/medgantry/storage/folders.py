@@ -68,5 +68,3 @@ def replace_folder(source: Path, target: Path) -> None:
         target.unlink()
     target.parent.mkdir(parents=True, exist_ok=True)
     source.rename(target)
-
-

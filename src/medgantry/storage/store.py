@@ -43,7 +43,13 @@ SINGLE_PUT_BYTES = 64 << 20
 PATIENCE_SECONDS = 180.0
 """How long a store may be away before we give up."""
 
-_TEMPORARY_CODES = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "XMinioServerNotInitialized"}
+_TEMPORARY_CODES = {
+    "SlowDown",
+    "InternalError",
+    "ServiceUnavailable",
+    "RequestTimeout",
+    "XMinioServerNotInitialized",
+}
 _MISSING_CODES = {"NoSuchKey", "NoSuchBucket", "ResourceNotFound"}
 
 
@@ -237,9 +243,7 @@ class ObjectStore:
         """All objects whose key starts with the prefix, in the order of their keys."""
         listing = self._retry(
             lambda: [
-                *self._client.list_objects(
-                    bucket_name=self.bucket, prefix=self._path(prefix), recursive=True
-                )
+                *self._client.list_objects(bucket_name=self.bucket, prefix=self._path(prefix), recursive=True)
             ]
         )
         strip = len(self.prefix) + 1 if self.prefix else 0

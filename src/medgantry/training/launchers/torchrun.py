@@ -45,7 +45,7 @@ def launch_torchrun(job: Job, record: StepRecord) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 two system calls, no locks taken
         ) as agent:
             tail = _follow(agent, record)
         if agent.returncode:

@@ -1,0 +1,59 @@
+import nibabel as nib
+import numpy as np
+import pytest
+
+from medgantry.inference.source_grid import to_source_grid
+
+SHAPE = (7, 6, 5)
+
+
+@pytest.fixture
+def field() -> np.ndarray:
+    return np.random.default_rng(0).random((2, *SHAPE)).astype(np.float32)
+
+
+def _affine(*spacing: float) -> np.ndarray:
+    affine = np.diag([*spacing, 1.0])
+    affine[:3, 3] = [-10.0, 20.0, 5.5]
+    return affine
+
+
+def test_the_same_grid_changes_nothing(field: np.ndarray) -> None:
+    affine = _affine(1.5, 1.5, 2.0)
+    found = to_source_grid(field, affine, SHAPE, affine)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, field)
+
+
+@pytest.mark.parametrize("code", ["LPS", "LAS", "RPI", "SAR"])
+def test_an_orientation_is_undone(field: np.ndarray, code: str) -> None:
+    affine = _affine(1.5, 1.0, 2.0)
+    ornt = nib.orientations.axcodes2ornt(code)
+    source = np.stack([nib.orientations.apply_orientation(region, ornt) for region in field])
+    source_affine = affine @ nib.orientations.inv_ornt_aff(ornt, SHAPE)
+    found = to_source_grid(field, affine, source.shape[1:], source_affine)
+    np.testing.assert_allclose(found, source, atol=1e-5)
+
+
+def test_a_ramp_is_exact_between_voxels() -> None:
+    ramp = np.arange(8, dtype=np.float32)[None, :, None, None] * np.ones((1, 8, 4, 4), dtype=np.float32)
+    fine = np.diag([0.5, 1.0, 1.0, 1.0])
+    found = to_source_grid(ramp, np.eye(4), (15, 4, 4), fine)
+    np.testing.assert_allclose(found[0, :, 1, 1], np.arange(15) / 2, atol=1e-6)
+
+
+def test_half_a_voxel_over_the_border_the_value_holds_and_far_away_is_nothing() -> None:
+    ones = np.ones((1, 4, 4, 4), dtype=np.float32)
+    # Two source voxels in each of the grid's: their centres lie a quarter voxel outside at the rim.
+    fine = np.diag([0.5, 0.5, 0.5, 1.0])
+    fine[:3, 3] = -0.25
+    np.testing.assert_array_equal(to_source_grid(ones, np.eye(4), (8, 8, 8), fine), 1.0)
+    half = np.eye(4)
+    half[:3, 3] = -0.5
+    np.testing.assert_array_equal(to_source_grid(ones, np.eye(4), (5, 5, 5), half), 1.0)
+    wide = np.eye(4)
+    wide[:3, 3] = -3.0
+    found = to_source_grid(ones, np.eye(4), (10, 10, 10), wide)[0]
+    assert found[:2].max() == 0.0
+    assert found[-2:].max() == 0.0
+    np.testing.assert_array_equal(found[3:7, 3:7, 3:7], 1.0)
