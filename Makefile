@@ -42,7 +42,7 @@ compile: $(VENV)/ready  ## Components and pipelines as YAML in dist/
 	$(PY) -m pipelines compile --out dist
 
 goldens: $(VENV)/ready  ## Rewrite the compiled goldens after a wanted change (not in CI)
-	$(PY) -m pipelines compile --out tests/goldens
+	$(PY) -m pipelines compile --out dist && mkdir -p tests/goldens/pipelines && cp dist/pipelines/*.yaml tests/goldens/pipelines/
 
 lock: ## Resolve pyproject's ranges anew into requirements.lock (not in CI)
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

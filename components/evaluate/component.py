@@ -23,6 +23,8 @@ def evaluate(
         bundle: A trained bundle.
         split: The side to judge on.
         seed: Of the untrained network that learning is compared with.
+
+    Returns:
         evaluation: Metrics with intervals, per-case rows, predictions, overlays.
         metrics: Mean Dice per region.
         report: The report.

@@ -27,6 +27,8 @@ def ingest_nifti(
         labels: JSON object of label name to code, needed for a table.
         max_rejected: Allowed share of rejected cases, 0 to 1.
         external: Whether the cohort shares no patient with any training data.
+
+    Returns:
         cohort: The cases, their files by URI and hash, and the ledger.
     """
     from pathlib import Path

@@ -23,6 +23,8 @@ def merge_shards(
         plan: Which case went to which shard.
         receipts: What the tasks committed.
         max_rejected: Allowed share of rejected cases, ingest's included.
+
+    Returns:
         shards: The index of all shards.
     """
     from pathlib import Path

@@ -19,6 +19,8 @@ def open_bundle(
         uri: medgantry:<name> for one of ours, a path, or s3:// of a published bundle folder.
         override: JSON object of config ids and new values, such as {"epochs": 5}.
         trust: Whether a bundle that is not ours may run; its configs are code.
+
+    Returns:
         bundle: The bundle, ready for the steps that follow.
     """
     from pathlib import Path

@@ -19,9 +19,9 @@ def plan_shards(
         cohort: The cohort.
         bundle: Whose deterministic transforms fill the shards.
         shard_mib: Wanted size of a shard in MiB.
-        plan: Which case goes to which shard.
 
     Returns:
+        plan: Which case goes to which shard.
         Output: Indices of the fan-out's tasks.
     """
     from pathlib import Path

@@ -21,6 +21,8 @@ def preprocess_shard(
         cohort: The cohort the plan is of.
         bundle: Whose deterministic transforms fill the shards.
         index: The task.
+
+    Returns:
         receipt: What was committed.
     """
     from pathlib import Path

@@ -21,6 +21,8 @@ def register(
         cohort: The cohort it was evaluated on; the golden case comes from it.
         evaluation: Of this bundle.
         model_name: Name in the registry.
+
+    Returns:
         registration: Version, champion and the reason.
     """
     from pathlib import Path

@@ -25,6 +25,8 @@ def split_cohort(
         seed: Seeds the draw.
         stratify_by: Target whose mixture every side keeps; empty for none.
         assignment: JSON object of group to side, for groups whose side is given.
+
+    Returns:
         divided: The cohort with its split.
     """
     from pathlib import Path

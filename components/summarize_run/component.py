@@ -14,6 +14,8 @@ def summarize_run(
 
     Args:
         status: KFP's verdict on the run.
+
+    Returns:
         page: Steps with state, time and error.
     """
     from pathlib import Path

@@ -26,6 +26,8 @@ def train(
         seed: Seeds weights, order and augmentation.
         ranks: Processes that train together.
         launcher: auto or torchrun.
+
+    Returns:
         trained: The bundle with the best epoch's weights and their provenance.
         metrics: The best epoch's loss and validation Dice.
     """

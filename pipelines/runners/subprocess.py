@@ -260,5 +260,6 @@ def _by_step(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         row["reused"] = row["reused"] and record["reused"]
         row["seconds"] = max(record["ended"], record["started"]) - row["began"]
         row["state"] = record["state"] if row.get("state", "succeeded") == "succeeded" else row["state"]
-        row["facts"] = record["facts"]
+        detail = {"iteration": record["iteration"], "reused": record["reused"], **record["facts"]}
+        row.setdefault("facts", []).append(detail)
     return [{key: value for key, value in row.items() if key != "began"} for row in rows.values()]
