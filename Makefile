@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 SOURCE ?= .medgantry/phantoms/demo
-DEMO_OVERRIDE := {"epochs": 40, "patch_size": [48, 48, 32], "batch_size": 2, "learning_rate": 0.002, "loss\#_target_": "DiceCELoss"}
+DEMO_OVERRIDE := {"epochs": 80, "patch_size": [48, 48, 32], "batch_size": 2, "learning_rate": 0.002, "loss\#_target_": "DiceCELoss"}
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test e2e check compile lock down up goldens

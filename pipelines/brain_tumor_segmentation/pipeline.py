@@ -46,15 +46,13 @@ def brain_tumor_segmentation(
     """From raw volumes to a served, evaluated, registered model."""
     with dsl.ExitHandler(summarize_run()):
         opened = open_bundle(uri=bundle, override=override, trust=trust_bundle)
-        ingested = with_retries(
-            ingest_nifti(
-                source=source,
-                source_md5=source_md5,
-                layout=layout,
-                regions=regions,
-                labels=labels,
-                max_rejected=max_rejected,
-            )
+        ingested = ingest_nifti(
+            source=source,
+            source_md5=source_md5,
+            layout=layout,
+            regions=regions,
+            labels=labels,
+            max_rejected=max_rejected,
         )
         divided = split_cohort(
             cohort=ingested.outputs["cohort"],

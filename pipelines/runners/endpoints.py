@@ -52,6 +52,7 @@ class Endpoints:
     def stop(self) -> None:
         """Stop watching and end the servers."""
         self._end_watch()
+        self._forget()
         for server in self._servers.values():
             _end(psutil.Process(server.pid)) if server.poll() is None else None
             server.wait()
@@ -59,12 +60,19 @@ class Endpoints:
     def detach(self) -> None:
         """Stop watching and leave the servers; `down` ends them later."""
         self._end_watch()
+        self._remember()
+
+    def _remember(self) -> None:
+        """Name the running servers, so that the next start ends what a killed runner left."""
         kept = [
             {"pid": server.pid, "created": psutil.Process(server.pid).create_time()}
             for server in self._servers.values()
             if server.poll() is None
         ]
         (self._home / "endpoints.json").write_text(json.dumps(kept))
+
+    def _forget(self) -> None:
+        (self._home / "endpoints.json").unlink(missing_ok=True)
 
     def _end_watch(self) -> None:
         self._ending.set()
@@ -105,6 +113,7 @@ class Endpoints:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a server that is kept outlives this process
             )
+        self._remember()
         url = f"http://127.0.0.1:{port}"
         fault = self._await(name, url, log)
         status = {"generation": desired["generation"], "url": url, "state": "failed" if fault else "running"}

@@ -38,11 +38,11 @@ class _Collected:
     entries: list[Entry] = field(default_factory=list)
 
 
-def evaluation_key(cohort: Cohort, bundle: Bundle, *, split: str) -> str:
+def evaluation_key(cohort: Cohort, bundle: Bundle, *, split: str, seed: int) -> str:
     """Hash of everything that decides an evaluation."""
     weights = hash_file(bundle.folder / WEIGHTS)
     return hash_value(
-        [weights, bundle.config_hash, cohort.cohort_hash, cohort.split_hash, split, code_fingerprint()]
+        [weights, bundle.config_hash, cohort.cohort_hash, cohort.split_hash, split, seed, code_fingerprint()]
     )
 
 
@@ -79,7 +79,7 @@ def evaluate(
             _score_case(case_id, cohort, models, Path(scratch), folder, collected)
     record.advance(len(labelled), len(labelled), "cases")
     evaluation = Evaluation(
-        key=evaluation_key(cohort, bundle, split=split),
+        key=evaluation_key(cohort, bundle, split=split, seed=seed),
         cohort_hash=cohort.cohort_hash,
         split_hash=cohort.split_hash,
         weights_hash=hash_file(bundle.folder / WEIGHTS),

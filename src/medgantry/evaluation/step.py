@@ -18,7 +18,7 @@ def evaluate_step(
     with step("evaluate") as record:
         cohort, bundle = Cohort.open(cohort_folder), Bundle(bundle_folder)
         check_independent(cohort, bundle)
-        prefix = f"evaluations/{evaluation_key(cohort, bundle, split=split)}"
+        prefix = f"evaluations/{evaluation_key(cohort, bundle, split=split, seed=seed)}"
 
         def build(folder: Path) -> None:
             evaluate(cohort, bundle, folder, split=split, seed=seed, record=record)

@@ -79,7 +79,6 @@ def make_job(cohort: Cohort, shards: ShardSet, bundle: Bundle, *, seed: int, ran
         "bundle_hash": bundle.bundle_hash,
         "seed": seed,
         "code": code_fingerprint(),
-        "train_groups_hash": hash_value(train),
     }
     return Job(
         key=hash_value([provenance, ranks, THREADS]),

@@ -22,7 +22,7 @@ class ShardReader:
 
     Args:
         shards: Sidecars.
-        cache: The folder; what is there and has the right size is not fetched again.
+        cache: The folder; what is there was checked when it was fetched, and is not fetched again.
     """
 
     def __init__(self, shards: Sequence[Mapping[str, Any]], cache: Path) -> None:

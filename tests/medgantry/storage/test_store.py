@@ -139,7 +139,7 @@ def test_a_store_that_is_away_is_waited_for_then_named() -> None:
         port = probe.getsockname()[1]
     store = ObjectStore(
         endpoint=f"127.0.0.1:{port}",
-        bucket="b",
+        bucket="bucket",
         tls=False,
         credentials=Credentials("key", "secret"),
         patience=1.0,
