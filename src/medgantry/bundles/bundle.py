@@ -166,6 +166,8 @@ def open_bundle(uri: str, override: str, folder: Path, *, trust: bool = False) -
     else:
         place = locate(uri)
         if isinstance(place, Path):
+            if not place.is_dir():
+                raise InvalidInput(f"There is no bundle folder {place}.", "Check the path.")
             shutil.copytree(place, beside)
         else:
             fetch_folder(place[0], place[1], beside)
@@ -181,7 +183,9 @@ def read_config(folder: Path, name: str) -> dict[str, Any]:
         InvalidBundle: If there is none.
     """
     path = _config_path(folder, name)
-    document: dict[str, Any] = yaml.safe_load(path.read_text())
+    # YAML 1.1 reads JSON's 1e-05 as text.
+    read = json.loads if path.suffix == ".json" else yaml.safe_load
+    document: dict[str, Any] = read(path.read_text())
     return document
 
 
@@ -210,6 +214,8 @@ def _apply_override(folder: Path, override: str) -> None:
         changes = json.loads(override or "{}")
     except json.JSONDecodeError as error:
         raise InvalidInput(f'override must be JSON such as {{"epochs": 5}}: {error}.') from error
+    if not isinstance(changes, dict):
+        raise InvalidInput(f"override must be a JSON object, got {override!r}.")
     unused = set(changes)
     for name in ("train", "inference", "metadata"):
         config = read_config(folder, name)

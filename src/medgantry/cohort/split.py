@@ -97,11 +97,14 @@ def _draw(free: list[str], groups: Mapping[str, list[Case]], config: SplitConfig
 def _fill_empty(
     sides: dict[str, str], ordered: list[str], wanted: Mapping[str, float], assigned: set[str]
 ) -> None:
-    """A side that was asked for gets at least one group, while training keeps one."""
-    for side, share in wanted.items():
-        training = [group for group in ordered if sides[group] == "train"]
-        if share > 0 and side not in {*sides.values(), *assigned} and len(training) > 1:
-            sides[training[-1]] = side
+    """Training, and a side that was asked for, get at least one group from the side that has most."""
+    for side in SPLITS:
+        if wanted.get(side, 1.0) <= 0 or side in {*sides.values(), *assigned}:
+            continue
+        held = {name: [group for group in ordered if sides[group] == name] for name in SPLITS}
+        donor = max(SPLITS, key=lambda name: len(held[name]))
+        if len(held[donor]) > (0 if donor in assigned else 1):
+            sides[held[donor][-1]] = side
 
 
 def _rank(seed: int, group: str) -> str:

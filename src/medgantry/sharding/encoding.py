@@ -43,7 +43,7 @@ def encode(values: NDArray[np.generic]) -> Encoded:
         if float(np.abs(half.astype(np.float64) - exact).max()) <= allowed:
             return Encoded(stored=np.ascontiguousarray(half))
     offset = (low + high) / 2
-    scale = (high - low) / (2 * np.iinfo(np.int16).max)
+    scale = (high - low) / (2 * np.iinfo(np.int16).max) or 1.0  # a constant volume has no range
     stored = np.rint((exact.astype(np.float64) - offset) / scale).astype(np.int16)
     return Encoded(stored=np.ascontiguousarray(stored), scale=scale, offset=offset)
 

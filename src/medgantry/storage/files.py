@@ -98,7 +98,10 @@ class Source:
             self._local = {name: path for name, path in walk_files(root)}
         else:
             store, prefix = self._base
-            listed = {item.key[len(prefix) :].strip("/"): item for item in store.list(prefix)}
+            if uri.endswith(".csv"):
+                prefix = prefix.rpartition("/")[0]
+            folder = f"{prefix}/" if prefix else ""
+            listed = {item.key[len(folder) :]: item for item in store.list(folder) if item.key != folder}
             self._remote = {name: item.key for name, item in listed.items()}
             self._etags = {name: item.etag for name, item in listed.items()}
             self._local = {}
