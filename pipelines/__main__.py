@@ -1,6 +1,7 @@
-"""`python -m pipelines {list,run,compile,up,down}`."""
+"""`python -m pipelines {list,run,compile,clean,up,down}`."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -75,10 +76,32 @@ def compile_all(out: Annotated[Path, typer.Option(help="folder for the YAML")] =
 
 
 @app.command()
+def clean(
+    run: Annotated[str, typer.Option(help="only what this run wrote or used")] = "",
+    older_than: Annotated[str, typer.Option(help="only what is older, in days: 30d")] = "0d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="list, remove nothing")] = False,
+) -> None:
+    """Remove shards, checkpoints and served copies that no model, alias or live run refers to."""
+    from medgantry.registry.cleaning import find_garbage, remove
+    from medgantry.storage import ObjectStore
+    from pipelines.runners.subprocess import use_stack
+
+    if not older_than.removesuffix("d").replace(".", "", 1).isdigit():
+        raise typer.BadParameter(f"--older-than wants days such as 30d, got {older_than!r}.")
+    with use_stack(HOME, keep=False) as environment:
+        os.environ.update(environment)
+        store = ObjectStore.from_environment()
+        pieces = find_garbage(store, run=run, older_than_days=float(older_than.removesuffix("d")))
+        for piece in pieces:
+            print(f"{piece.size / 2**20:10.1f} MiB  {piece.modified:%Y-%m-%d %H:%M}  {piece.prefix}")
+        if not dry_run:
+            remove(store, pieces)
+        print(f"{len(pieces)} pieces {'would go' if dry_run else 'are gone'}")
+
+
+@app.command()
 def up() -> None:
     """Start the stack and serve what was deployed here, until `down`."""
-    import os
-
     from medgantry.storage import ObjectStore
     from pipelines.runners.endpoints import Endpoints
     from pipelines.runners.stack import Stack, running

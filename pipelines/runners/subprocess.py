@@ -87,7 +87,7 @@ def run(pipeline: BaseComponent, arguments: dict[str, Any], home: Path, *, keep:
     outcome = Outcome(pipeline=pipeline.name, run_id=run_id)
     check_text("the folder of this run", str(home.resolve()))
     display = Display()
-    with _stack(home, keep) as environment:
+    with use_stack(home, keep=keep) as environment:
         os.environ.update(environment)
         os.environ.update(_step_environment(run_id, pipeline.name, home))
         store = ObjectStore.from_environment()
@@ -112,7 +112,8 @@ def run(pipeline: BaseComponent, arguments: dict[str, Any], home: Path, *, keep:
 
 
 @contextmanager
-def _stack(home: Path, keep: bool) -> Iterator[dict[str, str]]:
+def use_stack(home: Path, *, keep: bool) -> Iterator[dict[str, str]]:
+    """A stack that answers: the kept one, or one that lives as long as the block (longer with `keep`)."""
     kept = running(home)
     if kept:
         yield kept

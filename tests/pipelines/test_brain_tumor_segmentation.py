@@ -103,3 +103,14 @@ def test_too_many_rejected_fails_and_names_them(folder, source, first):
     for case in ("BRATS_013", "BRATS_014", "BRATS_015"):
         assert case in document["error"]["message"]
     assert "BRATS_013" in errors.strip().splitlines()[-1]
+
+
+def test_clean_spares_what_the_champion_needs(folder, source, first):
+    command = [sys.executable, "-m", "pipelines", "clean"]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    assert "are gone" in done.stdout
+    code, document, errors = run(folder, source)
+    assert code == 0, errors
+    assert steps(document)["preprocess_shard"]["reused"]
+    assert steps(document)["train"]["reused"]
