@@ -103,7 +103,7 @@ class Endpoints:
         log = self._home / "logs" / f"endpoint-{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "medgantry.serving.server", "--name", name]
-        command += ["--prefix", desired["prefix"], "--port", str(port)]
+        command += ["--prefix", desired["prefix"], "--port", str(port), "--host", "127.0.0.1"]
         with log.open("wb") as stream:
             self._servers[name] = subprocess.Popen(
                 command,

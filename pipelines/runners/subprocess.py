@@ -29,6 +29,8 @@ from pipelines.runners.parameters import check_text
 from pipelines.runners.stack import Stack, running
 
 THREADS = 2
+_STORE_VARIABLES = ("MEDGANTRY_S", "AWS_")
+"""Prefixes of the variables that name the object store and its credentials."""
 _TASK = re.compile(r'"outputFile": ?"[^"]*/([^/"]+)/executor_output\.json"')
 _SILENT_FAULT = "Condition evaluation failed"
 
@@ -105,7 +107,7 @@ def run(pipeline: BaseComponent, arguments: dict[str, Any], home: Path, *, keep:
         _close(outcome, steps, fault)
         outcome.addresses = {
             "mlflow": environment["MLFLOW_TRACKING_URI"],
-            "s3": f"http://{environment['MEDGANTRY_S3_ENDPOINT']}",
+            "s3": os.environ["MEDGANTRY_S3_ENDPOINT"],
             **endpoints.urls,
         }
     return outcome
@@ -116,12 +118,12 @@ def use_stack(home: Path, *, keep: bool) -> Iterator[dict[str, str]]:
     """A stack that answers: the kept one, or one that lives as long as the block (longer with `keep`)."""
     kept = running(home)
     if kept:
-        yield kept
+        yield _own_store_first(kept)
         return
     stack = Stack(home)
     environment = stack.start()
     try:
-        yield environment
+        yield _own_store_first(environment)
     except BaseException:
         stack.stop()
         raise
@@ -129,6 +131,13 @@ def use_stack(home: Path, *, keep: bool) -> Iterator[dict[str, str]]:
         stack.detach()
     else:
         stack.stop()
+
+
+def _own_store_first(environment: dict[str, str]) -> dict[str, str]:
+    """Whoever names an S3 server keeps it, with its credentials; the embedded one then holds MLflow's files only."""
+    if not os.environ.get("MEDGANTRY_S3_ENDPOINT"):
+        return environment
+    return {name: value for name, value in environment.items() if not name.startswith(_STORE_VARIABLES)}
 
 
 def _release(endpoints: Endpoints, keep: bool) -> None:

@@ -13,6 +13,8 @@ from medgantry.errors import TooManyRejected
 
 Verdict = Literal["ok", "repaired", "rejected"]
 
+_VERDICTS: tuple[Verdict, ...] = ("ok", "repaired", "rejected")
+
 SCHEMA = pa.schema(
     [
         pa.field("item", pa.string(), nullable=False),
@@ -44,9 +46,12 @@ class Entry:
 
 
 def counts(entries: Iterable[Entry]) -> dict[str, int]:
-    """Number of entries per verdict; all three verdicts are always there."""
-    found = Counter(entry.verdict for entry in entries)
-    return {"ok": found["ok"], "repaired": found["repaired"], "rejected": found["rejected"]}
+    """Number of items per verdict; an item counts once, by its worst; all three verdicts are always there."""
+    worst: dict[str, int] = {}
+    for entry in entries:
+        worst[entry.item] = max(worst.get(entry.item, 0), _VERDICTS.index(entry.verdict))
+    found = Counter(_VERDICTS[index] for index in worst.values())
+    return {verdict: found[verdict] for verdict in _VERDICTS}
 
 
 def write(entries: Sequence[Entry], path: Path) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import kserve.model_server
 from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
 from kserve.errors import InvalidInput as BadRequest
+from kserve.protocol.rest.server import RESTServer
 
 from medgantry.bundles import Bundle
 from medgantry.bundles.case_files import bring_case
@@ -115,12 +117,24 @@ def _write(prediction: Prediction, uri: str, scratch: Path) -> None:
     place[0].put_file(place[1], path)
 
 
+def _listen_on(host: str) -> None:
+    """KServe's server listens everywhere and takes no other address; on a laptop it must be loopback."""
+
+    class Server(RESTServer):  # type: ignore[misc]
+        def __init__(self, *args: Any, **settings: Any) -> None:
+            super().__init__(*args, **settings)
+            self.config.host = host
+
+    kserve.model_server.RESTServer = Server
+
+
 def main() -> None:
     """Fetch the served copy and answer until told to stop."""
     parser = argparse.ArgumentParser(description="Serve a bundle.")
     parser.add_argument("--name", required=True)
     parser.add_argument("--prefix", required=True, help="key of the served copy in the store")
     parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--host", default="0.0.0.0", help="address to listen on")
     parser.add_argument("--tethered", action="store_true", help="end with the parent process")
     arguments, _ = parser.parse_known_args()
     if arguments.tethered:
@@ -129,6 +143,7 @@ def main() -> None:
         bundle_folder = Path(folder) / "bundle"
         fetch_folder(ObjectStore.from_environment(), arguments.prefix, bundle_folder)
         model = BundleServer(arguments.name, Bundle(bundle_folder))
+        _listen_on(arguments.host)
         ModelServer(http_port=arguments.port, workers=1, enable_grpc=False).start([model])
 
 
