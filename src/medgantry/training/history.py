@@ -38,10 +38,10 @@ def log_history(tracked: TrackedRun, history: History) -> None:
     """Log the points that the tracked run does not have yet: a resumed or reused training shows whole curves."""
     if not history.points:
         return
-    names = [name for name in history.points[-1] if name != "epoch"]
-    have = tracked.curve_length(names[0]) if names else 0
-    first = [point for point in history.points if names and names[0] in point]
-    for point in first[have:]:
+    # Epoch 0 has no loss, and a training without validation cases has nothing but losses.
+    names = [name for name in history.points[0] if name != "epoch"] or ["train_loss"]
+    measured = [point for point in history.points if names[0] in point]
+    for point in measured[tracked.curve_length(names[0]) :]:
         log_point(tracked, point)
 
 
