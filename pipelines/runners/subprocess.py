@@ -107,7 +107,7 @@ def run(pipeline: BaseComponent, arguments: dict[str, Any], home: Path, *, keep:
         _close(outcome, steps, fault)
         outcome.addresses = {
             "mlflow": environment["MLFLOW_TRACKING_URI"],
-            "s3": os.environ["MEDGANTRY_S3_ENDPOINT"],
+            "s3": _server_address(),
             **endpoints.urls,
         }
     return outcome
@@ -138,6 +138,11 @@ def _own_store_first(environment: dict[str, str]) -> dict[str, str]:
     if not os.environ.get("MEDGANTRY_S3_ENDPOINT"):
         return environment
     return {name: value for name, value in environment.items() if not name.startswith(_STORE_VARIABLES)}
+
+
+def _server_address() -> str:
+    scheme = "http" if os.environ.get("MEDGANTRY_S3_TLS", "").lower() == "false" else "https"
+    return f"{scheme}://{os.environ['MEDGANTRY_S3_ENDPOINT']}"
 
 
 def _release(endpoints: Endpoints, keep: bool) -> None:
