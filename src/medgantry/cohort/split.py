@@ -1,7 +1,6 @@
 """Splitting by group: grouped, stratified, seeded, and a pure function of its inputs."""
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from medgantry.cohort.cohort import SPLITS, Case, Cohort
 from medgantry.errors import InvalidCohort, InvalidInput
 from medgantry.ledger import Entry
+from medgantry.parameters import json_object
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +37,7 @@ class SplitConfig:
 
 def parse_assignment(text: str) -> dict[str, str]:
     """Group -> side from JSON text; empty text gives none."""
-    try:
-        value = json.loads(text or "{}")
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f'The assignment must be JSON such as {{"patient": "train"}}: {error}.') from error
-    if not isinstance(value, dict):
-        raise InvalidInput(f"The assignment must be a JSON object, got {text!r}.")
-    return {str(group): str(side) for group, side in value.items()}
+    return {str(group): str(side) for group, side in json_object("assignment", text).items()}
 
 
 def split_cohort(cohort: Cohort, config: SplitConfig) -> Cohort:

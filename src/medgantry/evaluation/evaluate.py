@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medgantry.bundles import Bundle
-from medgantry.bundles.bundle import WEIGHTS
 from medgantry.bundles.case_files import bring_case
 from medgantry.cohort import Cohort
 from medgantry.errors import InvalidCohort
@@ -21,7 +20,7 @@ from medgantry.evaluation.evaluation import Evaluation, check_independent
 from medgantry.evaluation.overlay import draw_overlay
 from medgantry.evaluation.report import write_report
 from medgantry.evaluation.threshold import ThresholdBaseline
-from medgantry.fingerprint import code_fingerprint, hash_file, hash_value
+from medgantry.fingerprint import code_fingerprint, hash_value
 from medgantry.inference import Predictor
 from medgantry.inference.label_map import labels_to_region
 from medgantry.ledger import Entry
@@ -40,9 +39,16 @@ class _Collected:
 
 def evaluation_key(cohort: Cohort, bundle: Bundle, *, split: str, seed: int) -> str:
     """Hash of everything that decides an evaluation."""
-    weights = hash_file(bundle.folder / WEIGHTS)
     return hash_value(
-        [weights, bundle.config_hash, cohort.cohort_hash, cohort.split_hash, split, seed, code_fingerprint()]
+        [
+            bundle.weights_hash,
+            bundle.config_hash,
+            cohort.cohort_hash,
+            cohort.split_hash,
+            split,
+            seed,
+            code_fingerprint(),
+        ]
     )
 
 
@@ -82,7 +88,7 @@ def evaluate(
         key=evaluation_key(cohort, bundle, split=split, seed=seed),
         cohort_hash=cohort.cohort_hash,
         split_hash=cohort.split_hash,
-        weights_hash=hash_file(bundle.folder / WEIGHTS),
+        weights_hash=bundle.weights_hash,
         split=split,
         metrics=_metrics(collected, bundle.outputs),
         rows=collected.rows,

@@ -78,7 +78,7 @@ def check_independent(cohort: Cohort, bundle: Bundle) -> None:
     provenance = bundle.provenance
     if cohort.external:
         return
-    if not provenance or provenance.get("external_evaluation_only"):
+    if not provenance:
         raise Mismatch(
             "This bundle does not say what it was trained on, so no case of this cohort is known to be new to it.",
             "Evaluate it on a cohort declared external.",

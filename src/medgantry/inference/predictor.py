@@ -17,9 +17,7 @@ from medgantry.bundles.parser import load_weights, part
 from medgantry.errors import InvalidBundle, InvalidInput
 from medgantry.inference.label_map import regions_to_labels
 from medgantry.inference.source_grid import to_source_grid
-
-THREADS = 2
-"""As in training: evaluation and serving must sum in the same order to give the same voxels."""
+from medgantry.processes import THREADS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +28,6 @@ class Prediction:
     """(i, j, k), codes of the cohort the bundle was trained on."""
     header: Any
     """The source file's NIfTI header."""
-    affine: NDArray[np.float64]
 
     def save(self, path: Path) -> None:
         """Write as NIfTI with the source's geometry, untouched."""
@@ -103,7 +100,7 @@ class Predictor:
         labels = regions_to_labels(on_source > self._threshold, names, self.regions)
         header = reference.header.copy()
         header.set_data_shape(shape)
-        return Prediction(labels=labels, header=header, affine=reference.affine)
+        return Prediction(labels=labels, header=header)
 
 
 def _outputs(postprocessing: Compose) -> tuple[Compose, float]:

@@ -1,18 +1,17 @@
 """The step `ingest_nifti`."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 from medgantry import ledger
 from medgantry.cohort import Cohort
-from medgantry.errors import InvalidInput
 from medgantry.fingerprint import code_fingerprint, hash_value
 from medgantry.ingest.nifti import STEP, IngestConfig, ingest, read_layout
+from medgantry.parameters import json_object
 from medgantry.steps import reuse_or_build, step
 from medgantry.storage import ObjectStore
-from medgantry.storage.files import Source, scratch_folder
+from medgantry.storage.files import Source
 
 
 def ingest_nifti(
@@ -28,15 +27,15 @@ def ingest_nifti(
 ) -> None:
     """Read a source into a cohort's folder; the arguments are the component's."""
     config = IngestConfig(
-        regions=_json_object("regions", regions),
-        labels=_json_object("labels", labels),
+        regions=json_object("regions", regions),
+        labels=json_object("labels", labels),
         layout=layout,
         max_rejected=max_rejected,
         external=external,
     )
-    with step(STEP) as record, scratch_folder() as scratch:
+    with step(STEP) as record, TemporaryDirectory(prefix="medgantry-") as scratch:
         store = ObjectStore.from_environment()
-        place = Source(source, scratch, source_md5)
+        place = Source(source, Path(scratch), source_md5)
         found = read_layout(place, config)
         names = sorted({name for c in found.candidates for name in (*c.images.values(), c.label) if name})
         content = [asdict(found), place.fingerprint(names), asdict(config), source, code_fingerprint()]
@@ -49,13 +48,3 @@ def ingest_nifti(
         record.verdicts = ledger.counts(cohort.entries)
         rejected = [asdict(entry) for entry in cohort.entries if entry.verdict == "rejected"]
         record.facts = {"cohort_hash": cohort.cohort_hash, "rejected": rejected[:100]}
-
-
-def _json_object(name: str, text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text or "{}")
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"{name} must be a JSON object: {error}.") from error
-    if not isinstance(value, dict):
-        raise InvalidInput(f"{name} must be a JSON object, got {text!r}.")
-    return value

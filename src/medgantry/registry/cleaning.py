@@ -1,12 +1,12 @@
 """What may go: shards, checkpoints and served copies that no registered model, alias or live run refers to."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from mlflow import MlflowClient
 
+from medgantry.registry.deployments import read_desired
 from medgantry.registry.register import CHAMPION
 from medgantry.steps import read_records
 from medgantry.storage import ObjectStore
@@ -36,7 +36,11 @@ def find_garbage(store: ObjectStore, *, run: str = "", older_than_days: float = 
         run: Only what this run wrote or used; empty for all.
         older_than_days: Only what was last changed before that many days.
     """
-    kept = {*_referred_by_models(), *_referred_by_live_runs(store), *_deployed(store)}
+    kept = {
+        *_referred_by_models(),
+        *_referred_by_live_runs(store),
+        *(str(desired["prefix"]) for desired in read_desired(store).values()),
+    }
     before = datetime.now(UTC) - timedelta(days=older_than_days)
     only = _used_by(store, run) if run else None
     return [
@@ -83,18 +87,13 @@ def _referred_by_models() -> set[str]:
 
 def _referred_by_live_runs(store: ObjectStore) -> set[str]:
     recent = datetime.now(UTC) - timedelta(hours=_LIVE_HOURS)
-    records = [item for item in store.list("runs/") if "/steps/" in item.key]
-    ended = {item.key.split("/")[1] for item in store.list("runs/") if item.key.endswith("/summary.json")}
+    items = list(store.list("runs/"))
+    records = [item for item in items if "/steps/" in item.key]
+    ended = {item.key.split("/")[1] for item in items if item.key.endswith("/summary.json")}
     live = {
         item.key.split("/")[1] for item in records if item.modified is None or item.modified > recent
     } - ended
     return {prefix for run in live for prefix in _used_by(store, run)}
-
-
-def _deployed(store: ObjectStore) -> set[str]:
-    keys = [item.key for item in store.list("deployments/")]
-    wanted = [key for key in keys if key.endswith(".json") and not key.endswith(".status.json")]
-    return {str(json.loads(store.get_bytes(key))["prefix"]) for key in wanted}
 
 
 def _used_by(store: ObjectStore, run: str) -> set[str]:

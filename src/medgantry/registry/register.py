@@ -13,11 +13,10 @@ from mlflow.exceptions import MlflowException
 
 import medgantry
 from medgantry.bundles import Bundle
-from medgantry.bundles.bundle import WEIGHTS
 from medgantry.cohort import Cohort
 from medgantry.errors import Mismatch
 from medgantry.evaluation.evaluation import Evaluation
-from medgantry.fingerprint import canonical_json, hash_file, hash_value
+from medgantry.fingerprint import canonical_json, hash_value
 from medgantry.registry.golden import add_golden
 from medgantry.steps import StepRecord, run_id
 from medgantry.tracking import TrackedRun
@@ -58,11 +57,10 @@ def register(
     Raises:
         Mismatch: If the evaluation is of other weights.
     """
-    weights = hash_file(bundle.folder / WEIGHTS)
-    if weights != evaluation.weights_hash:
+    if bundle.weights_hash != evaluation.weights_hash:
         raise Mismatch("The evaluation is of other weights than this bundle's.", "Evaluate this bundle.")
     client = MlflowClient()
-    key = hash_value([weights, bundle.config_hash, evaluation.key])
+    key = hash_value([bundle.weights_hash, bundle.config_hash, evaluation.key])
     version = _find(client, name, key)
     record.reused = version is not None
     if version is None:

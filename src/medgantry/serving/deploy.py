@@ -16,6 +16,7 @@ import urllib3
 
 from medgantry.errors import MedgantryError, ObjectMissing
 from medgantry.fingerprint import canonical_json
+from medgantry.registry.deployments import desired_key, status_key
 from medgantry.registry.golden import FOLDER, LABELS, Golden
 from medgantry.registry.publish import publish_champion
 from medgantry.steps import StepRecord
@@ -41,7 +42,7 @@ def deploy(name: str, store: ObjectStore, record: StepRecord) -> dict[str, Any]:
     record.use(prefix)
     generation = uuid.uuid4().hex
     desired = {"model": name, "version": version, "prefix": prefix, "generation": generation}
-    store.put_bytes(f"deployments/{name}.json", canonical_json(desired).encode())
+    store.put_bytes(desired_key(name), canonical_json(desired).encode())
     url = _wait(store, name, generation)
     check = _golden_inference(name, prefix, url, store)
     endpoint = {"url": url, "model": name, "version": version, **check}
@@ -59,7 +60,7 @@ def _wait(store: ObjectStore, name: str, generation: str) -> str:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         try:
-            status = json.loads(store.get_bytes(f"deployments/{name}.status.json"))
+            status = json.loads(store.get_bytes(status_key(name)))
         except ObjectMissing:
             status = {}
         if status.get("generation") == generation:

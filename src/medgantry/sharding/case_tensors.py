@@ -12,7 +12,6 @@ from medgantry.bundles import Bundle
 from medgantry.bundles.case_files import bring_case
 from medgantry.bundles.parser import deterministic_transforms
 from medgantry.cohort import File
-from medgantry.sharding.encoding import Encoded, encode
 
 
 class CaseTensors:
@@ -45,8 +44,3 @@ class CaseTensors:
             for key, value in result.items()
             if isinstance(value, torch.Tensor | np.ndarray)
         }
-
-
-def encode_case(tensors: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Encoded]:
-    """Every tensor in its smallest storage."""
-    return {name: encode(array) for name, array in tensors.items()}

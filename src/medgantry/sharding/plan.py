@@ -61,6 +61,11 @@ class ShardPlan:
         return cls(shards=shards, **document)
 
 
+def sidecar_key(spec: str, shard_id: str) -> str:
+    """Where a shard's sidecar lies: when it is there, the shard is done."""
+    return f"shards/{spec}/{shard_id}.json"
+
+
 def plan_shards(cohort: Cohort, bundle: Bundle, *, shard_mib: float) -> ShardPlan:
     """Deal the cases to shards of about equal size.
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, cast
 from urllib.parse import unquote, urlsplit
 
@@ -206,10 +205,3 @@ class _Md5Reader:
         data = self._raw.read(size)
         self.digest.update(data)
         return data
-
-
-@contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """A temporary folder that goes when the block ends."""
-    with TemporaryDirectory(prefix="medgantry-") as name:
-        yield Path(name)

@@ -9,11 +9,9 @@ from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort
 from medgantry.errors import InvalidCohort, InvalidInput
 from medgantry.fingerprint import canonical_json, code_fingerprint, hash_value
+from medgantry.processes import THREADS
 from medgantry.sharding import ShardSet
 from medgantry.storage import ObjectStore
-
-THREADS = 2
-"""Threads of every rank, whatever their number: the thread count changes the last digits of a sum."""
 
 
 @dataclass(frozen=True, kw_only=True)

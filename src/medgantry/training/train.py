@@ -1,14 +1,13 @@
 """The training step: reuse, or launch and wait for the worker's own result."""
 
-import shutil
+import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort
 from medgantry.errors import InvalidInput, MedgantryError
 from medgantry.sharding import ShardSet
-from medgantry.steps import StepRecord, read_facts, run_id
+from medgantry.steps import StepRecord, run_id
 from medgantry.storage import ObjectStore, fetch_folder, folder_exists, publish_folder
 from medgantry.tracking import TrackedRun
 from medgantry.training.history import History, log_history
@@ -61,12 +60,8 @@ def train(
         launch_torchrun(job, record)
         if not folder_exists(store, f"{job.prefix}/{RESULT}"):
             raise MedgantryError("The workers ended without a result.", "Look at the step's log.")
-    shutil.rmtree(output, ignore_errors=True)
-    with TemporaryDirectory(prefix="medgantry-train-") as name:
-        beside = Path(name) / "bundle"
-        fetch_folder(store, f"{job.prefix}/{RESULT}", beside)
-        shutil.copytree(beside, output)
-    history = History.from_document(read_facts(output, "history.json"))
+    fetch_folder(store, f"{job.prefix}/{RESULT}", output)
+    history = History.from_document(json.loads((output / "history.json").read_text()))
     log_history(tracked, history)
     record.facts = {"training": job.key, "best_epoch": history.best_epoch, "mlflow_run": tracked.run_id}
     return history

@@ -218,7 +218,7 @@ def main(key: str) -> None:
         folder = Path(name) / "bundle"
         fetch_folder(store, f"{job.prefix}/input", folder)
         worker = Worker(job, Bundle(folder), cache, store)
-        monitor = _system_metrics(worker.tracked)
+        monitor = worker.tracked.system_metrics() if worker.tracked else None
         try:
             worker.run()
         finally:
@@ -226,10 +226,6 @@ def main(key: str) -> None:
                 monitor.finish()
             if job.ranks > 1:
                 dist.destroy_process_group()
-
-
-def _system_metrics(tracked: TrackedRun | None) -> Any:
-    return tracked.system_metrics() if tracked else None
 
 
 if __name__ == "__main__":

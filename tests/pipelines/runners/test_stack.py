@@ -208,8 +208,8 @@ def test_kept_stack_is_found_protected_and_taken_down(home: Path) -> None:
 
 
 def test_failed_start_shows_the_log_and_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = stack_module._tracking_command
-    monkeypatch.setattr(stack_module, "_tracking_command", lambda port: [*command(port), "--nosuchflag"])
+    command = stack_module.tracking_command
+    monkeypatch.setattr(stack_module, "tracking_command", lambda port: [*command(port), "--nosuchflag"])
     begin = time.monotonic()
     stack = Stack(home)
     with pytest.raises(StackError, match=r"it ended with code 2[\s\S]*No such option[\s\S]*nosuchflag"):

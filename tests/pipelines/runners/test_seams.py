@@ -1,0 +1,20 @@
+"""The private places of others that we replace are still what we replace."""
+
+import inspect
+
+import kserve.model_server
+from kfp.local import subprocess_task_handler
+from kserve.protocol.rest.server import RESTServer
+
+
+def test_kfp_runs_steps_through_the_function_we_replace():
+    assert list(inspect.signature(subprocess_task_handler.run_local_subprocess).parameters) == [
+        "full_command",
+        "env_vars",
+    ]
+    assert "run_local_subprocess(" in inspect.getsource(subprocess_task_handler.SubprocessTaskHandler.run)
+
+
+def test_kserve_starts_the_server_we_replace():
+    assert kserve.model_server.RESTServer is RESTServer
+    assert "self._rest_server = RESTServer(" in inspect.getsource(kserve.model_server)
