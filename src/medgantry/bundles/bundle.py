@@ -51,15 +51,16 @@ class Bundle:
             raise InvalidBundle(
                 f"{self.folder.name} must name its channels in network_data_format (channel_def)."
             )
+        for name in ("train", "inference"):
+            if _find_config(self.folder, name):
+                read_config(self.folder, name)
 
     @cached_property
     def metadata(self) -> dict[str, Any]:
         """`configs/metadata.json`."""
-        path = self.folder / "configs/metadata.json"
-        if not path.is_file():
+        if not (self.folder / "configs/metadata.json").is_file():
             raise InvalidBundle(f"{self.folder} is no MONAI bundle: configs/metadata.json is missing.")
-        document: dict[str, Any] = json.loads(path.read_text())
-        return document
+        return read_config(self.folder, "metadata")
 
     @property
     def input_channels(self) -> list[str]:
@@ -186,12 +187,17 @@ def read_config(folder: Path, name: str) -> dict[str, Any]:
     """A bundle's config file, JSON or YAML, unresolved.
 
     Raises:
-        InvalidBundle: If there is none.
+        InvalidBundle: If there is none, or it does not parse.
     """
     path = _config_path(folder, name)
     # YAML 1.1 reads JSON's 1e-05 as text.
     read = json.loads if path.suffix == ".json" else yaml.safe_load
-    document: dict[str, Any] = read(path.read_text())
+    try:
+        document: Any = read(path.read_text())
+    except (ValueError, yaml.YAMLError) as error:
+        raise InvalidBundle(f"configs/{path.name} of {folder.name} does not parse: {error}.") from error
+    if not isinstance(document, dict):
+        raise InvalidBundle(f"configs/{path.name} of {folder.name} must be a mapping of ids.")
     return document
 
 
@@ -207,12 +213,16 @@ def look_up(config: Any, identity: str) -> Any:
     return config
 
 
+def _find_config(folder: Path, name: str) -> Path | None:
+    paths = [folder / f"configs/{name}.{suffix}" for suffix in ("yaml", "yml", "json")]
+    return next((path for path in paths if path.is_file()), None)
+
+
 def _config_path(folder: Path, name: str) -> Path:
-    for suffix in ("yaml", "yml", "json"):
-        path = folder / f"configs/{name}.{suffix}"
-        if path.is_file():
-            return path
-    raise InvalidBundle(f"{folder.name} has no configs/{name}.json or .yaml.")
+    path = _find_config(folder, name)
+    if path is None:
+        raise InvalidBundle(f"{folder.name} has no configs/{name}.json or .yaml.")
+    return path
 
 
 def _apply_override(folder: Path, override: str) -> None:

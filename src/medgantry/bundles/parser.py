@@ -1,5 +1,6 @@
 """A bundle's configs brought to life by MONAI: the part that needs torch."""
 
+import pickle
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,11 +48,17 @@ def load_weights(bundle: Bundle, network: torch.nn.Module) -> None:
     """Load the bundle's weights; nothing but tensors is unpickled.
 
     Raises:
-        InvalidBundle: If there are none, or they are not the network's.
+        InvalidBundle: If there are none, they hold more than tensors, or they are not the network's.
     """
     if bundle.weights is None:
         raise InvalidBundle(f"{bundle.folder.name} has no weights.", "Train it first.")
-    state = torch.load(bundle.weights, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(bundle.weights, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise InvalidBundle(
+            f"The weights of {bundle.folder.name} cannot be read as tensors alone: {error}.",
+            "Save the network's state_dict with torch.save; pickled objects are code and are never loaded.",
+        ) from error
     try:
         network.load_state_dict(state.get("model", state))
     except RuntimeError as error:

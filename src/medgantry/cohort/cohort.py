@@ -6,9 +6,8 @@ ledger.parquet  every verdict
 cohort.json     schema, channel names, label map, regions, hashes, licence, provenance
 """
 
-import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from medgantry import ledger
+from medgantry.documents import read_document, write_document
 from medgantry.errors import InvalidCohort
-from medgantry.fingerprint import canonical_json, hash_value
+from medgantry.fingerprint import hash_value
 
 SCHEMA_NAME = "medgantry/cohort/1"
 SPLITS = ("train", "validation", "test")
@@ -176,6 +176,10 @@ class Cohort:
             grouped[file.case_id].append(file)
         return grouped
 
+    def group_hashes(self, splits: Collection[str]) -> list[str]:
+        """Sorted hashes of the groups on these sides, for a model to say whom it knows without naming them."""
+        return sorted({hash_group(case.group_id) for case in self.cases if case.split in splits})
+
     def side(self, split: str) -> list[str]:
         """Sorted ids of the cases on one side of the split."""
         return sorted(case.case_id for case in self.cases if case.split == split)
@@ -193,7 +197,6 @@ class Cohort:
         pq.write_table(pa.Table.from_pylist(rows, schema=FILES), folder / "files.parquet")
         ledger.write(self.entries, folder / "ledger.parquet")
         document = {
-            "schema": SCHEMA_NAME,
             "channels": list(self.channels),
             "label_map": dict(self.label_map),
             "regions": {name: list(labels) for name, labels in self.regions.items()},
@@ -203,16 +206,17 @@ class Cohort:
             "provenance": dict(self.provenance),
             "external": self.external,
         }
-        (folder / "cohort.json").write_text(canonical_json(document))
+        write_document(folder / "cohort.json", SCHEMA_NAME, document)
 
     @classmethod
     def open(cls, folder: Path) -> "Cohort":
         """Read and check a cohort's folder.
 
         Raises:
-            InvalidCohort: If it is no cohort, has another schema, or its content is not what its hash says.
+            InvalidInput: If it is no cohort, or of another schema.
+            InvalidCohort: If its content is not what its hash says.
         """
-        document = _read_document(folder)
+        document = read_document(folder / "cohort.json", SCHEMA_NAME)
         cases = pq.read_table(folder / "cases.parquet", schema=CASES).to_pylist()
         files = pq.read_table(folder / "files.parquet", schema=FILES).to_pylist()
         cohort = cls(
@@ -236,11 +240,6 @@ class Cohort:
         return cohort
 
 
-def _read_document(folder: Path) -> dict[str, Any]:
-    path = folder / "cohort.json"
-    if not path.is_file():
-        raise InvalidCohort(f"{folder} is no cohort: cohort.json is missing.")
-    document: dict[str, Any] = json.loads(path.read_text())
-    if document.get("schema") != SCHEMA_NAME:
-        raise InvalidCohort(f"A cohort of schema {SCHEMA_NAME} was wanted, found {document.get('schema')}.")
-    return document
+def hash_group(group_id: str) -> str:
+    """A group's id, not readable but comparable."""
+    return hash_value(["group", group_id])[:16]

@@ -1,6 +1,5 @@
 """The `Evaluation` noun: metrics with intervals, per-case rows, predictions by name, the report."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,9 @@ import pyarrow.parquet as pq
 
 from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort
-from medgantry.errors import InvalidInput, Mismatch
-from medgantry.fingerprint import canonical_json
+from medgantry.cohort.cohort import hash_group
+from medgantry.documents import read_document, write_document
+from medgantry.errors import Mismatch
 
 SCHEMA_NAME = "medgantry/evaluation/1"
 _DOCUMENT = ("key", "cohort_hash", "split_hash", "weights_hash", "split", "metrics")
@@ -50,9 +50,8 @@ class Evaluation:
 
     def save(self, folder: Path) -> None:
         """Write metrics and rows; predictions and report lie beside them."""
-        folder.mkdir(parents=True, exist_ok=True)
         document = {name: getattr(self, name) for name in _DOCUMENT}
-        (folder / "metrics.json").write_text(canonical_json({"schema": SCHEMA_NAME, **document}))
+        write_document(folder / "metrics.json", SCHEMA_NAME, document)
         pq.write_table(pa.Table.from_pylist(list(self.rows), schema=ROWS), folder / "cases.parquet")
 
     @classmethod
@@ -62,10 +61,7 @@ class Evaluation:
         Raises:
             InvalidInput: If it is none of this schema.
         """
-        path = folder / "metrics.json"
-        document = json.loads(path.read_text()) if path.is_file() else {}
-        if document.pop("schema", "") != SCHEMA_NAME:
-            raise InvalidInput(f"{folder} holds no evaluation of schema {SCHEMA_NAME}.")
+        document = read_document(folder / "metrics.json", SCHEMA_NAME)
         return cls(**document, rows=pq.read_table(folder / "cases.parquet", schema=ROWS).to_pylist())
 
 
@@ -73,10 +69,19 @@ def check_independent(cohort: Cohort, bundle: Bundle) -> None:
     """Refuse to judge a model on data it may have seen.
 
     Raises:
-        Mismatch: If the cohort or its split is not the one the model was trained with, and it is not external.
+        Mismatch: If the cohort or its split is not the one the model was trained with, and it is not external;
+            or if it is external and shares a group with the training.
     """
     provenance = bundle.provenance
     if cohort.external:
+        known = set(provenance.get("groups", ()))
+        shared = sorted({c.group_id for c in cohort.cases if hash_group(c.group_id) in known})
+        if shared:
+            raise Mismatch(
+                f"The cohort is declared external, but the model was trained on {len(shared)} of its groups, "
+                f"such as {shared[:5]}.",
+                "Leave these groups out; if they are other patients, give them other group ids at ingest.",
+            )
         return
     if not provenance:
         raise Mismatch(

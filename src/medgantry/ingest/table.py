@@ -5,6 +5,7 @@ The channel `label` marks the label map. Paths are relative to the CSV's folder.
 
 import csv
 from collections import defaultdict
+from posixpath import dirname, join, normpath
 
 from medgantry.cohort.channels import canonical_channel
 from medgantry.errors import InvalidInput
@@ -27,6 +28,7 @@ def read_table(source: Source, labels: dict[str, int]) -> Layout:
         tables = [name for name in tables if name == source.uri.rsplit("/", 1)[-1]]
     if len(tables) != 1:
         raise InvalidInput(f"{source.uri} must hold one CSV, found {tables}.", "Name the CSV as the source.")
+    folder = dirname(tables[0])
     with source.open_local(tables[0]).open(newline="") as stream:
         reader = csv.DictReader(stream)
         missing = {"case", "channel", "path"} - set(reader.fieldnames or [])
@@ -38,7 +40,7 @@ def read_table(source: Source, labels: dict[str, int]) -> Layout:
             channel = canonical_channel(row["channel"])
             if channel in images[row["case"]]:
                 raise InvalidInput(f"{tables[0]} lists {channel} of case {row['case']} twice.")
-            images[row["case"]][channel] = row["path"].removeprefix("./")
+            images[row["case"]][channel] = normpath(join(folder, row["path"]))
             groups[row["case"]] = row.get("group") or row["case"]
     channels = sorted({channel for found in images.values() for channel in found} - {"label"})
     candidates = [

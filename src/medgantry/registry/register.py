@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,31 +15,15 @@ from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort
 from medgantry.errors import Mismatch
 from medgantry.evaluation.evaluation import Evaluation
-from medgantry.fingerprint import canonical_json, hash_value
+from medgantry.fingerprint import hash_value
 from medgantry.registry.golden import add_golden
+from medgantry.registry.registration import Registration
 from medgantry.steps import StepRecord, run_id
 from medgantry.tracking import TrackedRun
 
 CHAMPION = "champion"
 KEY_TAG = "medgantry.key"
 MEAN_TAG = "medgantry.mean_dice"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registration:
-    """What became of a candidate."""
-
-    name: str
-    version: int
-    promoted: bool
-    reason: str
-    champion: int
-    """Version that has the alias now."""
-
-    def save(self, folder: Path) -> None:
-        """Write `registration.json`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "registration.json").write_text(canonical_json(asdict(self)))
 
 
 def register(

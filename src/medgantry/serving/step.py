@@ -1,8 +1,8 @@
 """The step `deploy`."""
 
-import json
 from pathlib import Path
 
+from medgantry.registry.registration import Registration
 from medgantry.serving.deploy import deploy
 from medgantry.steps import step
 from medgantry.storage import ObjectStore
@@ -10,6 +10,6 @@ from medgantry.storage import ObjectStore
 
 def deploy_step(registration_folder: Path) -> str:
     """Deploy the champion of a registered model; returns the endpoint's address."""
-    registration = json.loads((registration_folder / "registration.json").read_text())
+    registration = Registration.open(registration_folder)
     with step("deploy") as record:
-        return str(deploy(registration["name"], ObjectStore.from_environment(), record)["url"])
+        return str(deploy(registration.name, ObjectStore.from_environment(), record)["url"])

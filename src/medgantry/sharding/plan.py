@@ -1,7 +1,6 @@
 """Which case goes to which shard: a pure function of the cohort and the bundle's transforms."""
 
 import heapq
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,8 +8,9 @@ from pathlib import Path
 
 from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort, File
-from medgantry.errors import InvalidInput
-from medgantry.fingerprint import canonical_json, code_fingerprint, hash_value
+from medgantry.documents import read_document, write_document
+from medgantry.errors import InvalidInput, Mismatch
+from medgantry.fingerprint import code_fingerprint, hash_value
 
 SCHEMA_NAME = "medgantry/shard-plan/1"
 MAX_PARTS = 128
@@ -41,11 +41,27 @@ class ShardPlan:
         """The shards of one task."""
         return list(self.shards[index :: self.parts])
 
+    def check_fits(self, cohort: Cohort, bundle: Bundle) -> None:
+        """Refuse a cohort or transforms that the plan was not made for.
+
+        Raises:
+            Mismatch: Naming both sides.
+        """
+        if self.cohort_hash != cohort.cohort_hash:
+            raise Mismatch(
+                f"The plan is of cohort {self.cohort_hash[:12]}, this is {cohort.cohort_hash[:12]}.",
+                "Plan again.",
+            )
+        if self.transform_fingerprint != bundle.transform_fingerprint:
+            raise Mismatch(
+                f"The plan was made for transforms {self.transform_fingerprint[:12]}, the bundle's are "
+                f"{bundle.transform_fingerprint[:12]}.",
+                "Plan again.",
+            )
+
     def save(self, folder: Path) -> None:
         """Write the plan's folder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        document = {"schema": SCHEMA_NAME, **asdict(self)}
-        (folder / "plan.json").write_text(canonical_json(document))
+        write_document(folder / "plan.json", SCHEMA_NAME, asdict(self))
 
     @classmethod
     def open(cls, folder: Path) -> "ShardPlan":
@@ -54,9 +70,7 @@ class ShardPlan:
         Raises:
             InvalidInput: If it is none of this schema.
         """
-        document = json.loads((folder / "plan.json").read_text())
-        if document.pop("schema", "") != SCHEMA_NAME:
-            raise InvalidInput(f"{folder} holds no shard plan of schema {SCHEMA_NAME}.")
+        document = read_document(folder / "plan.json", SCHEMA_NAME)
         shards = [PlannedShard(**shard) for shard in document.pop("shards")]
         return cls(shards=shards, **document)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort
-from medgantry.errors import Mismatch, ObjectMissing
+from medgantry.errors import ObjectMissing
 from medgantry.sharding.plan import ShardPlan, sidecar_key
 from medgantry.steps import StepRecord
 from medgantry.storage import ObjectStore
@@ -26,13 +26,7 @@ def preprocess_part(
     Raises:
         Mismatch: If the plan is of another cohort or of other transforms.
     """
-    if plan.cohort_hash != cohort.cohort_hash:
-        raise Mismatch(
-            f"The plan is of cohort {plan.cohort_hash[:12]}, this is {cohort.cohort_hash[:12]}.",
-            "Plan again.",
-        )
-    if plan.transform_fingerprint != bundle.transform_fingerprint:
-        raise Mismatch("The plan was made for other transforms than this bundle's.", "Plan again.")
+    plan.check_fits(cohort, bundle)
     shards = plan.part(part)
     record.use(f"shards/{plan.spec}")
 

@@ -1,6 +1,5 @@
 """The `ShardSet` noun: an index of shards, and the ledger of the cases that went into them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import Any
 from medgantry import ledger
 from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort
-from medgantry.errors import InvalidInput, Mismatch
-from medgantry.fingerprint import canonical_json, hash_value
+from medgantry.documents import read_document, write_document
+from medgantry.errors import Mismatch
+from medgantry.fingerprint import hash_value
 from medgantry.sharding.plan import ShardPlan
 
 SCHEMA_NAME = "medgantry/shard-set/1"
@@ -59,16 +59,14 @@ class ShardSet:
 
     def save(self, folder: Path) -> None:
         """Write the shard set's folder."""
-        folder.mkdir(parents=True, exist_ok=True)
         document = {
-            "schema": SCHEMA_NAME,
             "cohort_hash": self.cohort_hash,
             "transform_fingerprint": self.transform_fingerprint,
             "bundle_hash": self.bundle_hash,
             "spec": self.spec,
             "shards": list(self.shards),
         }
-        (folder / "index.json").write_text(canonical_json(document))
+        write_document(folder / "index.json", SCHEMA_NAME, document)
         ledger.write(self.entries, folder / "ledger.parquet")
 
     @classmethod
@@ -78,10 +76,7 @@ class ShardSet:
         Raises:
             InvalidInput: If it is none of this schema.
         """
-        path = folder / "index.json"
-        document = json.loads(path.read_text()) if path.is_file() else {}
-        if document.pop("schema", "") != SCHEMA_NAME:
-            raise InvalidInput(f"{folder} holds no shard set of schema {SCHEMA_NAME}.")
+        document = read_document(folder / "index.json", SCHEMA_NAME)
         return cls(**document, entries=ledger.read(folder / "ledger.parquet"))
 
 
@@ -96,9 +91,10 @@ def merge_shards(
     """Fold what the tasks committed into one index; every planned shard must be there once.
 
     Raises:
-        Mismatch: If a planned shard is missing.
+        Mismatch: If the plan is of another cohort or other transforms, or a planned shard is missing.
         TooManyRejected: If too many cases could not be preprocessed.
     """
+    plan.check_fits(cohort, bundle)
     committed = {str(sidecar["shard_id"]): sidecar for sidecar in sidecars}
     missing = [shard.shard_id for shard in plan.shards if shard.shard_id not in committed]
     if missing:

@@ -1,13 +1,12 @@
 """The steps `plan_shards`, `preprocess_shard` and `merge_shards`."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from medgantry import ledger
 from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort
-from medgantry.fingerprint import canonical_json
+from medgantry.documents import read_document, write_document
 from medgantry.sharding.plan import ShardPlan, plan_shards
 from medgantry.sharding.preprocess import preprocess_part
 from medgantry.sharding.shard_set import ShardSet, merge_shards
@@ -15,6 +14,7 @@ from medgantry.steps import step
 from medgantry.storage import ObjectStore
 
 RECEIPT = "receipt.json"
+RECEIPT_SCHEMA = "medgantry/shard-receipt/1"
 
 
 def plan(cohort_folder: Path, bundle_folder: Path, output: Path, *, shard_mib: float) -> list[int]:
@@ -39,8 +39,7 @@ def preprocess(
             store=ObjectStore.from_environment(),
             record=record,
         )
-        output.mkdir(parents=True, exist_ok=True)
-        (output / RECEIPT).write_text(canonical_json(sidecars))
+        write_document(output / RECEIPT, RECEIPT_SCHEMA, {"shards": sidecars})
 
 
 def merge(
@@ -58,7 +57,11 @@ def merge(
             Cohort.open(cohort_folder),
             Bundle(bundle_folder),
             ShardPlan.open(plan_folder),
-            [sidecar for folder in receipt_folders for sidecar in json.loads((folder / RECEIPT).read_text())],
+            [
+                sidecar
+                for folder in receipt_folders
+                for sidecar in read_document(folder / RECEIPT, RECEIPT_SCHEMA)["shards"]
+            ],
             max_rejected=max_rejected,
         )
         shards.save(output)

@@ -151,13 +151,19 @@ def unpack_tar(uri: str, folder: Path, md5: str) -> Path:
         The folder, or the only folder inside it.
 
     Raises:
-        InvalidInput: If the MD5 differs; what was unpacked is not to be trusted then.
+        InvalidInput: If there is no such archive, it is none or ends early, or the MD5 differs; what was
+            unpacked is not to be trusted then.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _opened(uri) as raw:
         reader = _Md5Reader(raw)
-        with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as archive:
-            archive.extractall(folder, filter="data")
+        try:
+            with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as archive:
+                archive.extractall(folder, filter="data")
+        except tarfile.TarError as error:
+            raise InvalidInput(
+                f"{uri} is no whole, safe .tar: {type(error).__name__}: {error}.", "Fetch the archive again."
+            ) from error
         while reader.read(1 << 20):  # the padding after the last member counts too
             pass
     found = reader.digest.hexdigest()
@@ -173,6 +179,8 @@ def unpack_tar(uri: str, folder: Path, md5: str) -> Path:
 def _opened(uri: str) -> Iterator[IO[bytes]]:
     place = locate(uri)
     if isinstance(place, Path):
+        if not place.is_file():
+            raise InvalidInput(f"There is no file {place} on this machine.", "Check the path.")
         with place.open("rb") as stream:
             yield stream
     else:

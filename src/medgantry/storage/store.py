@@ -26,6 +26,7 @@ import urllib3
 from minio import Minio
 from minio.credentials import Credentials
 from minio.error import S3Error
+from minio.helpers import check_bucket_name
 from minio.signer import sign_v4_s3
 from minio.sse import Sse, SseKMS, SseS3
 
@@ -76,6 +77,9 @@ class ObjectStore:
         region: The region that requests are signed for.
         sse: `AES256`, `aws:kms:<key id>` or empty: sent with every PUT.
         patience: Seconds to go on retrying while the server does not answer.
+
+    Raises:
+        InvalidInput: If no bucket can have this name.
     """
 
     def __init__(
@@ -90,6 +94,10 @@ class ObjectStore:
         sse: str = "",
         patience: float = PATIENCE_SECONDS,
     ) -> None:
+        try:
+            check_bucket_name(bucket)
+        except ValueError as error:
+            raise InvalidInput(f"{bucket!r} is no name of a bucket: {error}.", "Check the URI.") from error
         self.bucket = bucket
         self.prefix = prefix.strip("/")
         self._endpoint, self._tls, self._region = endpoint, tls, region

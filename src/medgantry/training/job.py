@@ -32,6 +32,8 @@ class Job:
     label_map: Mapping[str, int]
     shards: Sequence[Mapping[str, Any]]
     """Sidecars of the shards that hold these cases."""
+    groups: Sequence[str]
+    """Hashes of the groups of these cases: an external cohort may share none with them."""
     provenance: Mapping[str, Any]
 
     @property
@@ -88,5 +90,6 @@ def make_job(cohort: Cohort, shards: ShardSet, bundle: Bundle, *, seed: int, ran
         regions={name: cohort.region_codes()[name] for name in bundle.outputs},
         label_map=dict(cohort.label_map),
         shards=[shard for shard in shards.shards if used & set(shard["cases"])],
+        groups=cohort.group_hashes(("train", "validation")),
         provenance=provenance,
     )

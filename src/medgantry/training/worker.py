@@ -188,6 +188,7 @@ class Worker:
         provenance: Mapping[str, Any] = {
             **self.job.provenance,
             "training": self.job.key,
+            "groups": list(self.job.groups),
             "best_epoch": self.history.best_epoch,
             "label_map": dict(self.job.label_map),
             "regions": dict(self.job.regions),

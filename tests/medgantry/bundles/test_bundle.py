@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from medgantry.bundles import Bundle
 from medgantry.bundles.bundle import open_bundle
+from medgantry.bundles.parser import load_weights
 from medgantry.cohort import Case, Cohort
 from medgantry.errors import InvalidBundle, InvalidInput, Mismatch, ObjectMissing
 from medgantry.storage import ObjectStore, publish_folder
@@ -163,3 +165,26 @@ def test_inference_prepares_the_image_as_training_does(bundle: Bundle) -> None:
         assert inference[name] == train[name]
     assert inference["inferer"] == train["validate"]["inferer"]
     assert inference["postprocessing"] == train["validate"]["postprocessing"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("metadata.json", "{"), ("train.yaml", "a: [1"), ("inference.yaml", "- 1"), ("train.yaml", "")],
+)
+def test_a_config_that_does_not_parse_is_refused(bundle: Bundle, name: str, text: str) -> None:
+    (bundle.folder / "configs" / name).write_text(text)
+    with pytest.raises(InvalidBundle, match=name):
+        Bundle(bundle.folder)
+
+
+@pytest.mark.parametrize("content", ["code", "text", "cut"])
+def test_weights_that_are_more_than_tensors_are_refused(bundle: Bundle, content: str) -> None:
+    path = bundle.folder / "models/model.pt"
+    path.parent.mkdir()
+    if content == "code":
+        torch.save({"model": Path("x")}, path)
+    else:
+        torch.save({"weight": torch.ones(1, 1)}, path)
+        path.write_bytes(path.read_bytes()[:100] if content == "cut" else b"no weights")
+    with pytest.raises(InvalidBundle, match="tensors alone"):
+        load_weights(Bundle(bundle.folder), torch.nn.Linear(1, 1))

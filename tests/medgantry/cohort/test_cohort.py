@@ -8,7 +8,7 @@ import pytest
 
 from medgantry.cohort import Case, Cohort, File
 from medgantry.cohort.cohort import CASES
-from medgantry.errors import InvalidCohort
+from medgantry.errors import InvalidCohort, InvalidInput
 from medgantry.ledger import Entry
 
 
@@ -116,10 +116,10 @@ def test_an_edited_document_is_refused(tmp_path: Path) -> None:
 
 
 def test_another_folder_or_schema_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidCohort, match=r"cohort\.json is missing"):
+    with pytest.raises(InvalidInput, match=r"cohort\.json is missing"):
         Cohort.open(tmp_path)
     (tmp_path / "cohort.json").write_text('{"schema": "medgantry/cohort/0"}')
-    with pytest.raises(InvalidCohort, match="medgantry/cohort/0"):
+    with pytest.raises(InvalidInput, match="medgantry/cohort/0"):
         Cohort.open(tmp_path)
 
 

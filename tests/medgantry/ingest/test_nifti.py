@@ -223,3 +223,16 @@ def test_tables_that_say_too_little_or_too_much_are_refused(tmp_path: Path) -> N
 def test_an_unknown_layout_is_refused(phantoms: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="dicom"):
         read_layout(Source(str(phantoms), tmp_path), _config(layout="dicom"))
+
+
+def test_paths_of_a_table_begin_at_its_own_folder(tmp_path: Path, store: ObjectStore) -> None:
+    for case in ("a", "b"):
+        _write(tmp_path / f"source/volumes/{case}.nii.gz")
+        _write(tmp_path / f"source/lists/{case}-mask.nii", (0, 1))
+    rows = [(case, "", "ct", f"../volumes/{case}.nii.gz") for case in ("a", "b")]
+    rows += [(case, "", "label", f"{case}-mask.nii") for case in ("a", "b")]
+    _table(tmp_path / "source/lists/files.csv", rows, HEADER)
+    config = _config(layout="table", regions={}, labels={"background": 0, "lesion": 1})
+    cohort = _ingest(str(tmp_path / "source"), tmp_path / "scratch", store, config)
+    assert [case.case_id for case in cohort.cases] == ["a", "b"]
+    assert {file.role for file in cohort.files} == {"image", "label"}

@@ -187,6 +187,18 @@ def test_shards_are_merged_in_the_plans_order(cohort: Cohort, bundle: Bundle, tm
         opened.check_fits(replace(cohort, regions={**REGIONS, "more": ["edema"]}), bundle)
 
 
+def test_a_plan_of_another_cohort_or_other_transforms_is_not_merged(
+    cohort: Cohort, bundle: Bundle, tmp_path: Path
+) -> None:
+    plan = plan_shards(cohort, bundle, shard_mib=1)
+    fewer = replace(cohort, cases=cohort.cases[1:], files=cohort.files_of[cohort.cases[1].case_id])
+    with pytest.raises(Mismatch, match="of cohort"):
+        merge_shards(fewer, bundle, plan, _sidecars(plan), max_rejected=0.0)
+    other = open_bundle("medgantry:brain_tumor_segmentation", '{"spacing": [2, 2, 2]}', tmp_path / "other")
+    with pytest.raises(Mismatch, match="transforms"):
+        merge_shards(cohort, other, plan, _sidecars(plan), max_rejected=0.0)
+
+
 def test_missing_shards_and_failed_cases_are_refused(cohort: Cohort, bundle: Bundle) -> None:
     plan = plan_shards(cohort, bundle, shard_mib=10)
     with pytest.raises(Mismatch, match="1 of"):

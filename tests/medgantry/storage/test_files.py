@@ -112,3 +112,18 @@ def test_an_archive_in_the_store(archive: Path, tmp_path: Path, store: ObjectSto
     # Voxels out of an archive have no address of their own: they are uploaded.
     sha256 = hash_file(source.open_local("imagesTr/a.nii"))
     assert source.keep("imagesTr/a.nii", sha256, store) == store.uri(f"blobs/{sha256}")
+
+
+@pytest.mark.parametrize("damage", ["missing", "text", "cut", "escapes"])
+def test_an_archive_that_cannot_be_unpacked_is_refused(archive: Path, tmp_path: Path, damage: str) -> None:
+    path = tmp_path / f"{damage}.tar"
+    if damage == "text":
+        path.write_text("no archive\n" * 100)
+    elif damage == "cut":
+        path.write_bytes(archive.read_bytes()[:700])
+    elif damage == "escapes":
+        with tarfile.open(path, "w") as evil:
+            evil.add(archive, arcname="../outside")
+    with pytest.raises(InvalidInput, match=f"{damage}.tar"):
+        Source(str(path), tmp_path / "scratch")
+    assert not (tmp_path / "outside").exists()

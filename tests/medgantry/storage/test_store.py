@@ -190,3 +190,31 @@ def test_a_changed_file_of_a_folder_is_refused(store: ObjectStore, tmp_path: Pat
     with pytest.raises(InvalidInput, match="sha256"):
         fetch_folder(store, "steps/x/3", tmp_path / "target")
     assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize("name", ["a", "No_Such/Name", "10.0.0.1", "two..dots"])
+def test_a_name_that_no_bucket_can_have_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput, match="bucket"):
+        ObjectStore(endpoint="127.0.0.1:1", bucket=name)
+
+
+def test_server_side_encryption_is_asked_for_with_every_put(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(random.Random(0).randbytes(6 << 20))
+    monkeypatch.setattr(store_module, "SINGLE_PUT_BYTES", 5 << 20)
+    monkeypatch.setenv("MEDGANTRY_S3_SSE", "AES256")
+    encrypting = ObjectStore.from_environment()
+    encrypting.put_bytes("small", b"secret")
+    encrypting.put_file("once", large, if_absent=True)
+    encrypting.put_file("parts", large)
+    store.put_bytes("plain", b"open")
+    said = {
+        key: store._client.stat_object(bucket_name=store.bucket, object_name=store._path(key)).metadata
+        for key in ("small", "once", "parts", "plain")
+    }
+    found = {key: headers.get("x-amz-server-side-encryption") for key, headers in said.items()}
+    assert found == {"small": "AES256", "once": "AES256", "parts": "AES256", "plain": None}
+    assert store.get_bytes("small") == b"secret"
+    assert store.get_bytes("once") == store.get_bytes("parts") == large.read_bytes()
