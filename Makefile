@@ -6,7 +6,7 @@ SOURCE ?= .medgantry/phantoms/demo
 DEMO_OVERRIDE := {"epochs": 80, "patch_size": [48, 48, 32], "batch_size": 2, "learning_rate": 0.002, "loss\#_target_": "DiceCELoss"}
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test e2e check compile lock down up goldens
+.PHONY: help demo run test e2e fuzz soak bench check compile lock down up goldens
 
 help:  ## Say what every target does; CI runs `check`
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -28,7 +28,16 @@ test: $(VENV)/ready  ## All tests, with real servers (CI runs this, through chec
 	$(PY) -m pytest
 
 e2e: $(VENV)/ready  ## Only the whole pipelines
-	$(PY) -m pytest -m e2e
+	$(PY) -m pytest -m "e2e and not soak"
+
+fuzz: $(VENV)/ready  ## The property tests, 3000 examples each (CI runs them with fewer, in test)
+	$(PY) -m pytest -m hypothesis --hypothesis-profile=fuzz
+
+soak: $(VENV)/ready  ## Store away for a minute, runner killed again and again (not in CI)
+	$(PY) -m pytest -m soak
+
+bench: $(VENV)/ready  ## Each measured stage against a named peer, in the same run (not in CI)
+	$(PY) -m benchmarks
 
 check: $(VENV)/ready  ## What CI runs: format, lint, types, import contracts, goldens, tests
 	$(VENV)/bin/ruff format --check .

@@ -1,12 +1,14 @@
-"""`python -m pipelines {list,run,compile,clean,up,down}`."""
+"""`python -m pipelines {list,run,compile,clean,up,env,down}`."""
 
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from kfp.components import load_component_from_file
 from kfp.dsl.base_component import BaseComponent
 from rich.console import Console
 from rich.table import Table
@@ -31,7 +33,7 @@ def list_pipelines() -> None:
 
 @app.command()
 def run(
-    name: str,
+    name: Annotated[str, typer.Argument(help="one of `list`, or a compiled pipeline's .yaml")],
     parameter: Annotated[list[str], typer.Option("-p", help="key=value")] = [],  # noqa: B006 typer wants a list
     on: Annotated[str, typer.Option(help="where steps run: subprocess")] = "subprocess",
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
@@ -43,11 +45,9 @@ def run(
     from pipelines.runners.subprocess import run as run_here
 
     try:
-        if name not in PIPELINES or on != "subprocess":
-            raise MedgantryError(
-                f"There is no {name} on {on}.", f"Pipelines: {sorted(PIPELINES)}; on: subprocess."
-            )
-        pipeline = PIPELINES[name]
+        if on != "subprocess":
+            raise MedgantryError(f"Nothing runs on {on!r} here.", "Use --on subprocess.")
+        pipeline = _find(name)
         outcome = run_here(pipeline, parse_parameters(pipeline, parameter), HOME, keep=keep)
     except (MedgantryError, StackError) as error:
         document = {"pipeline": name, "run_id": None, "state": "failed", "steps": []}
@@ -121,6 +121,22 @@ def up() -> None:
 
 
 @app.command()
+def env() -> None:
+    """Print the variables of the stack that `up` or `--keep` left: eval "$(python -m pipelines env)"."""
+    from pipelines.runners.stack import running
+
+    environment = running(HOME)
+    if environment is None:
+        print(
+            f"error: No stack is up in {HOME.resolve()}. Start it with `python -m pipelines up`.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1)
+    for name, value in sorted(environment.items()):
+        print(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
 def down() -> None:
     """Stop what `up` or `--keep` left running."""
     from pipelines.runners.endpoints import stop_kept
@@ -128,6 +144,18 @@ def down() -> None:
 
     stop_kept(HOME)
     print("stopped" if stop_stack(HOME) else "nothing was running")
+
+
+def _find(name: str) -> BaseComponent:
+    if name in PIPELINES:
+        return PIPELINES[name]
+    if not name.endswith((".yaml", ".yml")):
+        raise MedgantryError(
+            f"There is no pipeline {name!r}.", f"Ours are {sorted(PIPELINES)}; or name a .yaml file."
+        )
+    if not Path(name).is_file():
+        raise MedgantryError(f"There is no file {name}.", "Compile the pipeline first.")
+    return load_component_from_file(name)
 
 
 def _show(document: dict, keep: bool) -> None:

@@ -5,10 +5,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from medgantry.phantoms.brain_tumor import write_task
 from medgantry.storage import ObjectStore
 from pipelines.runners.stack import Stack
+
+settings.register_profile("fuzz", max_examples=3000, deadline=None)
 
 
 @pytest.fixture(scope="session")

@@ -174,7 +174,7 @@ class Stack:
             "AWS_ACCESS_KEY_ID": f"MG{secrets.token_hex(9).upper()}",
             "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
             "MLFLOW_TRACKING_URI": f"http://{HOST}:{ports['mlflow']}",
-            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",  # a minute, as its files lie in the S3 server
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
         }

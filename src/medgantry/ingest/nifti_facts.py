@@ -1,6 +1,7 @@
 """What a NIfTI file is, read to its end: a file that looks fine by its header may be cut off."""
 
 import gzip
+import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,11 +53,14 @@ def read_facts(path: Path, *, is_label: bool = False) -> tuple[NiftiFacts, froze
     """
     if not path.is_file():
         raise Unusable("every listed file exists", f"{path.name} is missing", "Restore the file.")
-    _read_to_end(path)
+    size = _read_to_end(path)
     try:
         image = nibabel.load(path)
         affine = np.asarray(image.affine, dtype=np.float64)
+        _check_voxels(path.name, image, size)
         voxels = np.asanyarray(image.dataobj)
+    except Unusable:
+        raise
     except Exception as error:  # nibabel raises many kinds for damaged files
         raise Unusable("the file is readable NIfTI", f"{path.name}: {error}", "Export it again.") from error
     _check_geometry(path.name, voxels.shape, affine)
@@ -78,16 +82,32 @@ def read_facts(path: Path, *, is_label: bool = False) -> tuple[NiftiFacts, froze
     return facts, codes
 
 
-def _read_to_end(path: Path) -> None:
-    """SimpleITK reads a truncated .nii.gz as zeros without an error: the CRC at the end must be seen."""
+def _read_to_end(path: Path) -> int:
+    """Bytes of the file, unpacked. SimpleITK reads a truncated .nii.gz as zeros: the CRC must be seen."""
     if not path.name.endswith(".gz"):
-        return
+        return path.stat().st_size
+    size = 0
     try:
         with gzip.open(path) as stream:
-            while stream.read(1 << 22):
-                pass
+            while block := stream.read(1 << 22):
+                size += len(block)
     except (EOFError, OSError, zlib.error) as error:
         raise Unusable("the gzip stream is whole", f"{path.name}: {error}", "Copy the file again.") from error
+    return size
+
+
+def _check_voxels(name: str, image: nibabel.Nifti1Image, size: int) -> None:
+    """Before memory is taken for what a damaged header promises."""
+    kind = np.dtype(image.get_data_dtype())
+    if kind.kind not in "iuf":
+        raise Unusable("a voxel is one real number", f"{name} has {kind}", "Export scalar volumes.")
+    wanted = math.prod(int(length) for length in image.shape) * kind.itemsize
+    if wanted > size:
+        raise Unusable(
+            "the file holds the voxels its header promises",
+            f"{name} holds {size} bytes, {wanted} were promised for {image.shape} of {kind}",
+            "Copy the file again.",
+        )
 
 
 def _check_geometry(name: str, shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
@@ -95,7 +115,8 @@ def _check_geometry(name: str, shape: tuple[int, ...], affine: NDArray[np.float6
         raise Unusable(
             "the affine is finite", f"{name} has {affine[:3].tolist()}", "Export it with its geometry."
         )
-    if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+    # nibabel gives no code for an axis that has no direction left beside far longer ones.
+    if abs(np.linalg.det(affine[:3, :3])) < 1e-9 or None in nibabel.aff2axcodes(affine):
         raise Unusable(
             "the affine is invertible", f"{name} has {affine[:3].tolist()}", "Export it with its geometry."
         )
