@@ -121,7 +121,7 @@ def test_serves_objects_and_artifacts_and_keeps_them_over_a_restart(
     with Stack(home) as first:
         before = first.environment
         assert before["MEDGANTRY_STORE"] == "s3://medgantry"
-        assert before["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "2"
+        assert before["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "5"
         assert (home / "stack.json").stat().st_mode & 0o777 == 0o600
         minio = client(before)
         minio.put_object("medgantry", "a/b", io.BytesIO(content), len(content))
