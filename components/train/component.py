@@ -6,7 +6,18 @@ from components import images
 from medgantry.artifacts import Bundle, Cohort, ShardSet
 
 
-@dsl.component(base_image=images.TORCH, install_kfp_package=False)
+@dsl.component(
+    base_image=images.TORCH,
+    install_kfp_package=False,
+    # What is asked of this task is for the workers: the step itself only watches them.
+    task_config_passthroughs=[
+        dsl.TaskConfigField.RESOURCES,
+        dsl.TaskConfigField.KUBERNETES_TOLERATIONS,
+        dsl.TaskConfigField.KUBERNETES_NODE_SELECTOR,
+        dsl.TaskConfigField.KUBERNETES_AFFINITY,
+        dsl.TaskConfigField.KUBERNETES_VOLUMES,
+    ],
+)
 def train(
     cohort: dsl.Input[Cohort],
     shards: dsl.Input[ShardSet],
@@ -16,6 +27,10 @@ def train(
     seed: int = 0,
     ranks: int = 1,
     launcher: str = "auto",
+    queue: str = "",
+    queued_hours: float = 24.0,
+    running_hours: float = 72.0,
+    task_config: dsl.TaskConfig = None,
 ):
     """Train a bundle on a cohort's training cases, resuming where an earlier attempt stopped.
 
@@ -25,7 +40,11 @@ def train(
         bundle: What to train.
         seed: Seeds weights, order and augmentation.
         ranks: Processes that train together.
-        launcher: auto or torchrun.
+        launcher: auto, torchrun (in the step's own pod), pytorchjob or trainjob.
+        queue: Kueue's LocalQueue; empty for none.
+        queued_hours: How long the job may wait to run.
+        running_hours: How long it may run.
+        task_config: What this task asks for, passed on to the workers by KFP.
 
     Returns:
         trained: The bundle with the best epoch's weights and their provenance.
@@ -36,6 +55,15 @@ def train(
     from medgantry.training.step import train_step
 
     folders = Path(cohort.path), Path(shards.path), Path(bundle.path), Path(trained.path)
-    best = train_step(*folders, seed=seed, ranks=ranks, launcher=launcher)
+    best = train_step(
+        *folders,
+        seed=seed,
+        ranks=ranks,
+        launcher=launcher,
+        queue=queue,
+        queued_hours=queued_hours,
+        running_hours=running_hours,
+        task=task_config,
+    )
     for name, value in best.items():
         metrics.log_metric(name, value)

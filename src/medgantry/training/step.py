@@ -7,6 +7,7 @@ from medgantry.cohort import Cohort
 from medgantry.sharding import ShardSet
 from medgantry.steps import step
 from medgantry.storage import ObjectStore
+from medgantry.training.launchers.placement import Placement
 from medgantry.training.train import train
 
 
@@ -19,6 +20,10 @@ def train_step(
     seed: int,
     ranks: int,
     launcher: str,
+    queue: str,
+    queued_hours: float,
+    running_hours: float,
+    task: object,
 ) -> dict[str, float]:
     """Train; returns the best epoch's numbers that are finite, for KFP's Metrics."""
     with step("train") as record:
@@ -30,6 +35,9 @@ def train_step(
             seed=seed,
             ranks=ranks,
             launcher=launcher,
+            placement=Placement.from_task(
+                task, queue=queue, queued_hours=queued_hours, running_hours=running_hours
+            ),
             store=ObjectStore.from_environment(),
             record=record,
         )

@@ -5,14 +5,15 @@ from pathlib import Path
 
 from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort
-from medgantry.errors import InvalidInput, MedgantryError
+from medgantry.errors import MedgantryError
 from medgantry.sharding import ShardSet
 from medgantry.steps import StepRecord, run_id
 from medgantry.storage import ObjectStore, fetch_folder, folder_exists, publish_folder
 from medgantry.tracking import TrackedRun
 from medgantry.training.history import History, log_history
 from medgantry.training.job import Job, make_job
-from medgantry.training.launchers.torchrun import launch_torchrun
+from medgantry.training.launchers.choose import launch
+from medgantry.training.launchers.placement import Placement
 
 RESULT = "bundle"
 """The result's folder below the job's prefix; it exists only when training succeeded."""
@@ -27,6 +28,7 @@ def train(
     seed: int,
     ranks: int,
     launcher: str,
+    placement: Placement,
     store: ObjectStore,
     record: StepRecord,
 ) -> History:
@@ -39,15 +41,14 @@ def train(
         output: Where the trained bundle appears.
         seed: Seeds weights, order and augmentation.
         ranks: Processes.
-        launcher: `auto` or `torchrun`.
+        launcher: One of `launchers.choose.LAUNCHERS`.
+        placement: What the training asks of a cluster.
         store: The store.
         record: The step's record.
 
     Returns:
         The curves.
     """
-    if launcher not in ("auto", "torchrun"):
-        raise InvalidInput(f"launcher must be auto or torchrun, got {launcher!r}.")
     job = make_job(cohort, shards, bundle, seed=seed, ranks=ranks)
     record.use(job.prefix)
     record.use(f"shards/{shards.spec}")
@@ -57,13 +58,13 @@ def train(
     if not record.reused:
         publish_folder(store, f"{job.prefix}/input", bundle.folder)
         job.save(store)
-        launch_torchrun(job, record)
+        launch(launcher, job, placement, record)
         if not folder_exists(store, f"{job.prefix}/{RESULT}"):
             raise MedgantryError("The workers ended without a result.", "Look at the step's log.")
     fetch_folder(store, f"{job.prefix}/{RESULT}", output)
     history = History.from_document(json.loads((output / "history.json").read_text()))
     log_history(tracked, history)
-    record.facts = {"training": job.key, "best_epoch": history.best_epoch, "mlflow_run": tracked.run_id}
+    record.facts |= {"training": job.key, "best_epoch": history.best_epoch, "mlflow_run": tracked.run_id}
     return history
 
 

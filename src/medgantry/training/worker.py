@@ -33,7 +33,7 @@ from medgantry.tracking import TrackedRun
 from medgantry.training.checkpoint import Checkpoints
 from medgantry.training.history import History, log_history, log_point
 from medgantry.training.job import Job
-from medgantry.training.launchers.torchrun import PROGRESS_KEY
+from medgantry.training.launchers.progress import PROGRESS_KEY
 from medgantry.training.samples import EpochOrder, Samples, ShardReader, derive_seed
 from medgantry.training.validation import summarise, validate
 

@@ -8,17 +8,10 @@ from collections import deque
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from medgantry.errors import MedgantryError
 from medgantry.processes import die_with_parent
 from medgantry.steps import StepRecord
 from medgantry.training.job import Job
-
-PROGRESS_KEY = "medgantry_progress"
-"""The only key of a worker's progress line."""
-
-
-class TrainingFailed(MedgantryError):
-    """A worker ended with an error."""
+from medgantry.training.launchers.progress import TrainingFailed, relay
 
 
 def launch_torchrun(job: Job, record: StepRecord) -> None:
@@ -55,12 +48,14 @@ def launch_torchrun(job: Job, record: StepRecord) -> None:
 def _follow(agent: "subprocess.Popen[str]", record: StepRecord) -> list[str]:
     tail: deque[str] = deque(maxlen=40)
     assert agent.stdout is not None
-    for line in agent.stdout:
-        if line.startswith(f'{{"{PROGRESS_KEY}"'):
-            record.advance(*json.loads(line)[PROGRESS_KEY])
-            continue
+
+    def say(line: str) -> None:
         tail.append(line)
         sys.stdout.write(line)
+
+    tell = relay(record, say)
+    for line in agent.stdout:
+        tell(line)
     return list(tail)
 
 

@@ -1,0 +1,172 @@
+"""What happens to a job's pods, for a person who reads the step's log."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import urllib3
+from kubernetes.client.exceptions import ApiException
+
+from medgantry.training.launchers.cluster import Cluster
+from medgantry.training.launchers.job_kind import JobKind
+
+HOPELESS = {
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+}
+"""Reasons a container waits for, which waiting seldom cures."""
+GRACE_SECONDS = 120.0
+"""How long such a reason may last: a registry may have a bad minute."""
+TAIL_LINES = 50
+
+Say = Callable[[str], None]
+
+
+class PodWatch:
+    """Follows rank 0's log and reports events; notices pods that will never start.
+
+    Args:
+        cluster: The cluster.
+        kind: The job's kind.
+        name: The job.
+        say: Gets every line.
+        grace: Seconds a hopeless reason may last.
+    """
+
+    def __init__(
+        self, cluster: Cluster, kind: JobKind, name: str, say: Say, grace: float = GRACE_SECONDS
+    ) -> None:
+        self._cluster, self._kind, self._name, self._say, self._grace = cluster, kind, name, say, grace
+        self._told: set[str] = set()
+        self._waiting: dict[str, float] = {}
+        self._followers: dict[str, _Follower] = {}
+        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+
+    def look(self) -> str:
+        """Report what is new; returns why the job cannot start, empty while it can."""
+        fault = ""
+        for pod in self._cluster.pods(self._kind.pod_selector(self._name)):
+            self._tell_events(pod)
+            fault = fault or self._hopeless(pod)
+            if self._kind.rank(pod) == 0 and pod.status.phase != "Pending":
+                self._follow(pod)
+        return fault
+
+    def finish(self, *, failed: bool) -> None:
+        """Take the rest of rank 0's log; after a failure also the end of the others'."""
+        self.look()
+        for follower in self._followers.values():
+            follower.finish()
+        if not failed:
+            return
+        for pod in sorted(self._cluster.pods(self._kind.pod_selector(self._name)), key=self._kind.rank):
+            rank = self._kind.rank(pod)
+            for message in _terminations(pod):
+                self._say(f"[rank {rank}] {pod.metadata.name} {message}")
+            if rank:
+                self._tell_tail(pod, rank)
+
+    def _tell_tail(self, pod: Any, rank: int) -> None:
+        try:
+            text = self._cluster.core.read_namespaced_pod_log(
+                pod.metadata.name,
+                self._cluster.namespace,
+                container=self._kind.container,
+                tail_lines=TAIL_LINES,
+                _request_timeout=30,
+            )
+        except (ApiException, urllib3.exceptions.HTTPError) as error:
+            self._say(f"[rank {rank}] its log cannot be read: {str(error).splitlines()[0]}")
+            return
+        for line in text.splitlines():
+            self._say(f"[rank {rank}] {line}")
+
+    def _tell_events(self, pod: Any) -> None:
+        for event in self._cluster.events(pod.metadata.name):
+            key = f"{event.metadata.uid}-{event.count}"
+            if key not in self._told:
+                self._told.add(key)
+                self._say(f"[{pod.metadata.name}] {event.reason}: {event.message}")
+
+    def _hopeless(self, pod: Any) -> str:
+        statuses = [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]
+        for status in statuses:
+            waiting = status.state.waiting if status.state else None
+            key = f"{pod.metadata.name}/{status.name}"
+            if waiting is None or waiting.reason not in HOPELESS:
+                self._waiting.pop(key, None)
+                continue
+            since = self._waiting.setdefault(key, time.monotonic())
+            if time.monotonic() - since >= self._grace:
+                return f"{pod.metadata.name}: {waiting.reason}: {waiting.message or ''}"
+        return ""
+
+    def _follow(self, pod: Any) -> None:
+        name = pod.metadata.name
+        if name not in self._followers:
+            self._followers[name] = _Follower(self._cluster, name, self._kind.container, self._line)
+
+    def _line(self, line: str) -> None:
+        self.tail.append(line)
+        self._say(f"[rank 0] {line}")
+
+
+class _Follower:
+    """A thread that reads one container's log to its end, taking it up again where it broke off."""
+
+    def __init__(self, cluster: Cluster, pod: str, container: str, say: Say) -> None:
+        self._cluster, self._pod, self._container, self._say = cluster, pod, container, say
+        self._last = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name=f"log of {pod}")
+        self._thread.start()
+
+    def finish(self) -> None:
+        self._stopping.set()
+        self._thread.join(30)
+
+    def _run(self) -> None:
+        while not self._read() and not self._stopping.wait(1.0):
+            pass
+        self._stopping.wait()
+        self._read()  # what a stream that ended too early left out
+
+    def _read(self) -> bool:
+        """Read until the stream ends; returns whether it ended by itself."""
+        try:
+            stream = self._cluster.core.read_namespaced_pod_log(
+                self._pod,
+                self._cluster.namespace,
+                container=self._container,
+                follow=True,
+                timestamps=True,  # tells which lines were seen before the stream broke
+                _preload_content=False,
+                _request_timeout=(10, 300),
+            )
+            with stream:
+                for raw in stream:
+                    self._tell(raw.decode(errors="replace").rstrip("\n"))
+        except (ApiException, urllib3.exceptions.HTTPError, OSError):
+            return False
+        return True
+
+    def _tell(self, line: str) -> None:
+        stamp, _, text = line.partition(" ")
+        if stamp > self._last:
+            self._last = stamp
+            self._say(text)
+
+
+def _terminations(pod: Any) -> list[str]:
+    ended = [status.state.terminated for status in pod.status.container_statuses or [] if status.state]
+    return [
+        f"ended with {item.exit_code} {item.reason or ''}: {(item.message or '').strip()[-500:]}"
+        for item in ended
+        if item is not None
+    ]

@@ -1,0 +1,79 @@
+"""A cluster: the API-server double with the Roles we ship, and operators without a kubelet."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from medgantry.training.job import Job
+from tests.cluster.api_server import ApiServer, Object
+from tests.cluster.operators import Operators
+
+MANIFESTS = Path(__file__).parents[4] / "manifests/base"
+
+
+def documents(path: Path) -> list[Object]:
+    return [item for item in yaml.safe_load_all(path.read_text()) if item]
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ApiServer]:
+    state = ApiServer(documents(MANIFESTS / "rbac/pipeline.yaml"))
+    state.offer("kubeflow.org", "v1", "pytorchjobs", "PyTorchJob")
+    state.offer("trainer.kubeflow.org", "v1alpha1", "trainjobs", "TrainJob")
+    state.offer("trainer.kubeflow.org", "v1alpha1", "trainingruntimes", "TrainingRuntime")
+    state.offer("argoproj.io", "v1alpha1", "workflows", "Workflow")
+    state.create(
+        "trainer.kubeflow.org", "trainingruntimes", documents(MANIFESTS / "training/runtime.yaml")[0]
+    )
+    monkeypatch.setenv(
+        "KUBECONFIG", str(state.kubeconfig(tmp_path / "kubeconfig", "medgantry-pipeline", "default"))
+    )
+    yield state
+    state.stop()
+
+
+@pytest.fixture
+def operators(server: ApiServer) -> Iterator[Operators]:
+    running = Operators(server, runs=False)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def step_pod(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Object:
+    """The pod this step runs in, owned by a workflow, as KFP makes it."""
+    workflow = server.create("argoproj.io", "workflows", {"kind": "Workflow", "metadata": {"name": "run-1"}})
+    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "run-1"}
+    owner["uid"] = workflow["metadata"]["uid"]
+    pod = {
+        "metadata": {"name": "step-1", "ownerReferences": [{**owner, "controller": True}]},
+        "spec": {
+            "containers": [
+                {"name": "wait", "image": "argoexec"},
+                {"name": "main", "image": "medgantry/python-torch:0.1.0"},
+            ]
+        },
+        "status": {"phase": "Running"},
+    }
+    monkeypatch.setenv("KFP_POD_NAME", "step-1")
+    monkeypatch.setenv("MEDGANTRY_RUN_ID", "run-1")
+    return server.create("", "pods", pod)
+
+
+@pytest.fixture
+def job() -> Job:
+    return Job(
+        key="0" * 64,
+        seed=0,
+        ranks=2,
+        threads=2,
+        train=["a", "b"],
+        validation=["c"],
+        regions={},
+        label_map={},
+        shards=[],
+        groups=[],
+        provenance={},
+    )
