@@ -9,8 +9,10 @@ from medgantry.artifacts import Bundle, Cohort, ShardSet
 @dsl.component(
     base_image=images.TORCH,
     install_kfp_package=False,
-    # What is asked of this task is for the workers: the step itself only watches them.
+    # What is asked of this task is for the workers: the step itself only watches them. KFP wants its variables
+    # listed too; the launcher gives the workers theirs.
     task_config_passthroughs=[
+        dsl.TaskConfigPassthrough(field=dsl.TaskConfigField.ENV, apply_to_task=True),
         dsl.TaskConfigField.RESOURCES,
         dsl.TaskConfigField.KUBERNETES_TOLERATIONS,
         dsl.TaskConfigField.KUBERNETES_NODE_SELECTOR,
@@ -55,15 +57,8 @@ def train(
     from medgantry.training.step import train_step
 
     folders = Path(cohort.path), Path(shards.path), Path(bundle.path), Path(trained.path)
-    best = train_step(
-        *folders,
-        seed=seed,
-        ranks=ranks,
-        launcher=launcher,
-        queue=queue,
-        queued_hours=queued_hours,
-        running_hours=running_hours,
-        task=task_config,
-    )
+    hours = {"queued_hours": queued_hours, "running_hours": running_hours}
+    place = {"task": task_config, "queue": queue, **hours}
+    best = train_step(*folders, seed=seed, ranks=ranks, launcher=launcher, place=place)
     for name, value in best.items():
         metrics.log_metric(name, value)

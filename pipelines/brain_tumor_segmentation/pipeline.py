@@ -9,9 +9,9 @@ from components.open_bundle import open_bundle
 from components.register import register
 from components.split_cohort import split_cohort
 from components.summarize_run import summarize_run
-from components.train import train
 from pipelines.preprocessing import preprocessing
-from pipelines.resources import with_retries
+from pipelines.resources import heavy, light
+from pipelines.training import training
 
 REGIONS = (
     '{"TC": ["non-enhancing tumor", "enhancing tumour"],'
@@ -41,11 +41,16 @@ def brain_tumor_segmentation(
     seed: int = 0,
     ranks: int = 1,
     launcher: str = "auto",
+    queue: str = "",
+    cpu: str = "4",
+    memory: str = "8Gi",
+    train_memory: str = "16Gi",
+    gpus: int = 0,
     model_name: str = "brain-tumor-segmentation",
 ):
     """From raw volumes to a served, evaluated, registered model."""
-    with dsl.ExitHandler(summarize_run()):
-        opened = open_bundle(uri=bundle, override=override, trust=trust_bundle)
+    with dsl.ExitHandler(light(summarize_run())):
+        opened = light(open_bundle(uri=bundle, override=override, trust=trust_bundle))
         ingested = ingest_nifti(
             source=source,
             source_md5=source_md5,
@@ -54,6 +59,7 @@ def brain_tumor_segmentation(
             labels=labels,
             max_rejected=max_rejected,
         )
+        heavy(ingested, memory)
         divided = split_cohort(
             cohort=ingested.outputs["cohort"],
             validation=validation,
@@ -62,25 +68,34 @@ def brain_tumor_segmentation(
             stratify_by="labels",
             assignment=split_assignment,
         )
+        light(divided)
         cohort = divided.outputs["divided"]
         shards = preprocessing(
-            cohort=cohort, bundle=opened.outputs["bundle"], shard_mib=shard_mib, max_rejected=max_rejected
+            cohort=cohort,
+            bundle=opened.outputs["bundle"],
+            shard_mib=shard_mib,
+            max_rejected=max_rejected,
+            memory=memory,
         )
-        trained = with_retries(
-            train(
-                cohort=cohort,
-                shards=shards.output,
-                bundle=opened.outputs["bundle"],
-                seed=seed,
-                ranks=ranks,
-                launcher=launcher,
-            )
+        trained = training(
+            cohort=cohort,
+            shards=shards.output,
+            bundle=opened.outputs["bundle"],
+            seed=seed,
+            ranks=ranks,
+            launcher=launcher,
+            queue=queue,
+            cpu=cpu,
+            memory=train_memory,
+            gpus=gpus,
         )
-        judged = evaluate(cohort=cohort, bundle=trained.outputs["trained"], seed=seed)
+        judged = evaluate(cohort=cohort, bundle=trained.output, seed=seed)
+        heavy(judged, memory)
         registered = register(
-            bundle=trained.outputs["trained"],
+            bundle=trained.output,
             cohort=cohort,
             evaluation=judged.outputs["evaluation"],
             model_name=model_name,
         )
-        deploy(registration=registered.outputs["registration"])
+        light(registered)
+        light(deploy(registration=registered.outputs["registration"]))

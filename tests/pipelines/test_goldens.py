@@ -1,8 +1,10 @@
 """The compiled graphs are what they were; `make goldens` rewrites them after a wanted change."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipelines.__main__ import PIPELINES
 from pipelines.compiling import compile_everything
@@ -26,3 +28,52 @@ def test_parallelism_and_retries_are_in_the_graph(compiled):
     text = compiled[Path("pipelines/brain_tumor_segmentation.yaml")].read_text()
     assert "parallelismLimit: 50" in text
     assert "maxRetryCount: 2" in text
+
+
+@pytest.fixture(scope="module", params=sorted(PIPELINES))
+def graph(compiled, request):
+    """The pipeline and what it asks of Kubernetes."""
+    path = compiled[Path(f"pipelines/{request.param}.yaml")]
+    spec, platform = yaml.safe_load_all(path.read_text())
+    return spec, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+def test_every_task_finds_the_store_and_is_never_cached_by_name(graph):
+    spec, executors = graph
+    assert set(executors) == set(spec["deploymentSpec"]["executors"])
+    for name, asked in executors.items():
+        assert asked["configMapAsEnv"][0]["configMapName"] == "medgantry-store", name
+        assert asked["secretAsEnv"][0]["secretName"] == "medgantry-store-credentials", name
+        assert asked["securityContext"] == {"runAsNonRoot": True}, name
+        assert "resources" in spec["deploymentSpec"]["executors"][name]["container"], name
+    for component in [spec["root"], *spec["components"].values()]:
+        for task in component.get("dag", {}).get("tasks", {}).values():
+            if task["componentRef"]["name"].replace("comp-", "exec-") in executors:
+                assert not task.get("cachingOptions", {}).get("enableCache"), task["taskInfo"]["name"]
+
+
+def test_networks_share_tensors_in_memory(graph):
+    _, executors = graph
+    for name in ("exec-preprocess-shard", "exec-evaluate"):
+        (mount,) = executors[name]["emptyDirMounts"]
+        assert (mount["mountPath"], mount["medium"]) == ("/dev/shm", "Memory")
+
+
+def test_a_parameter_that_sizes_a_task_reaches_it(graph):
+    """KFP compiles a reference that its own runners cannot resolve when it stands in an exit handler."""
+    spec, _ = graph
+    executors = spec["deploymentSpec"]["executors"]
+    wanted = {
+        name: set(
+            re.findall(r"inputs.parameters\['([^']+)'\]", str(executor["container"].get("resources", "")))
+        )
+        for name, executor in executors.items()
+    }
+    assert any(wanted.values())
+    for component in [spec["root"], *spec["components"].values()]:
+        given = {*component.get("inputDefinitions", {}).get("parameters", {})}
+        for task in component.get("dag", {}).get("tasks", {}).values():
+            inputs = task.get("inputs", {}).get("parameters", {})
+            for name in wanted.get(task["componentRef"]["name"].replace("comp-", "exec-"), ()):
+                assert name in inputs, task["taskInfo"]["name"]
+                assert inputs[name]["componentInputParameter"] in given, task["taskInfo"]["name"]

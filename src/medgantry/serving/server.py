@@ -1,4 +1,4 @@
-"""The model server: `python -m medgantry.serving.server --name N --prefix serving/N/1 --port P`.
+"""The model server: `python -m medgantry.serving.server --name N (--prefix serving/N/1 | --folder DIR)`.
 
 Open Inference Protocol v2. One input per channel, named as the channel, datatype BYTES, holding the URI of its
 file; a 4-D file's channel is chosen by the parameter `channel_index`. The output `label_map` comes inline, or,
@@ -132,7 +132,9 @@ def main() -> None:
     """Fetch the served copy and answer until told to stop."""
     parser = argparse.ArgumentParser(description="Serve a bundle.")
     parser.add_argument("--name", required=True)
-    parser.add_argument("--prefix", required=True, help="key of the served copy in the store")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--prefix", help="key of the served copy in the store")
+    where.add_argument("--folder", type=Path, help="the served copy on this machine, as KServe brings it")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on")
     parser.add_argument("--tethered", action="store_true", help="end with the parent process")
@@ -140,8 +142,9 @@ def main() -> None:
     if arguments.tethered:
         die_with_parent()
     with TemporaryDirectory(prefix="medgantry-serving-") as folder:
-        bundle_folder = Path(folder) / "bundle"
-        fetch_folder(ObjectStore.from_environment(), arguments.prefix, bundle_folder)
+        bundle_folder = arguments.folder or Path(folder) / "bundle"
+        if arguments.prefix:
+            fetch_folder(ObjectStore.from_environment(), arguments.prefix, bundle_folder)
         model = BundleServer(arguments.name, Bundle(bundle_folder))
         _listen_on(arguments.host)
         ModelServer(http_port=arguments.port, workers=1, enable_grpc=False).start([model])

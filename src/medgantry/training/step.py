@@ -1,6 +1,8 @@
 """The step `train`."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort
@@ -20,12 +22,13 @@ def train_step(
     seed: int,
     ranks: int,
     launcher: str,
-    queue: str,
-    queued_hours: float,
-    running_hours: float,
-    task: object,
+    place: Mapping[str, Any],
 ) -> dict[str, float]:
-    """Train; returns the best epoch's numbers that are finite, for KFP's Metrics."""
+    """Train where `place` says, the arguments of `Placement.from_task`.
+
+    Returns:
+        The best epoch's numbers that are finite, for KFP's Metrics.
+    """
     with step("train") as record:
         history = train(
             Cohort.open(cohort_folder),
@@ -35,9 +38,7 @@ def train_step(
             seed=seed,
             ranks=ranks,
             launcher=launcher,
-            placement=Placement.from_task(
-                task, queue=queue, queued_hours=queued_hours, running_hours=running_hours
-            ),
+            placement=Placement.from_task(**place),
             store=ObjectStore.from_environment(),
             record=record,
         )

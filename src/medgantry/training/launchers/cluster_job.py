@@ -182,7 +182,6 @@ class ClusterLauncher:
             {"name": "OMP_NUM_THREADS", "value": str(job.threads)},
             {"name": "OMP_WAIT_POLICY", "value": "PASSIVE"},
             {"name": "PYTHONUNBUFFERED", "value": "1"},
-            *self._placement.env,
         ]
         identity = hash_value([run_id(), job.key])[:10]
         request = JobRequest(

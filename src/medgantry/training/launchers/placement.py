@@ -20,7 +20,6 @@ class Placement:
     affinity: Mapping[str, Any] = field(default_factory=dict)
     volumes: Sequence[Mapping[str, Any]] = ()
     volume_mounts: Sequence[Mapping[str, Any]] = ()
-    env: Sequence[Mapping[str, Any]] = ()
     queue: str = ""
     """Kueue's LocalQueue; empty for none."""
     queued_seconds: float = 24 * 3600.0
@@ -30,7 +29,7 @@ class Placement:
 
     @classmethod
     def from_task(cls, task: object, *, queue: str, queued_hours: float, running_hours: float) -> "Placement":
-        """What KFP passes on of the step's own task.
+        """What KFP passes on of the step's own task; its variables are its own.
 
         Args:
             task: A `kfp.dsl.TaskConfig`; on a laptop all its fields are None.
@@ -38,7 +37,7 @@ class Placement:
             queued_hours: Patience before the job runs.
             running_hours: Patience afterwards.
         """
-        names = ("resources", "tolerations", "node_selector", "affinity", "volumes", "volume_mounts", "env")
+        names = ("resources", "tolerations", "node_selector", "affinity", "volumes", "volume_mounts")
         given = {name: value for name in names if (value := getattr(task, name, None))}
         return cls(
             **given, queue=queue, queued_seconds=queued_hours * 3600, running_seconds=running_hours * 3600

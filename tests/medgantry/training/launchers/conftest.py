@@ -19,7 +19,8 @@ def documents(path: Path) -> list[Object]:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ApiServer]:
-    state = ApiServer(documents(MANIFESTS / "rbac/pipeline.yaml"))
+    roles = [*documents(MANIFESTS / "rbac/pipeline.yaml"), *documents(MANIFESTS / "janitor/janitor.yaml")]
+    state = ApiServer(roles)
     state.offer("kubeflow.org", "v1", "pytorchjobs", "PyTorchJob")
     state.offer("trainer.kubeflow.org", "v1alpha1", "trainjobs", "TrainJob")
     state.offer("trainer.kubeflow.org", "v1alpha1", "trainingruntimes", "TrainingRuntime")
