@@ -1,8 +1,7 @@
 """Which launcher: the one that is named, or what the place offers."""
 
-import os
-
 from medgantry.errors import InvalidInput
+from medgantry.place import in_cluster
 from medgantry.steps import StepRecord
 from medgantry.training.job import Job
 from medgantry.training.launchers.placement import Placement
@@ -31,7 +30,7 @@ def launch(name: str, job: Job, placement: Placement, record: StepRecord) -> Non
         launch_torchrun(job, record)
         return
     # Imported here: a laptop's image has no kubernetes client to pay for.
-    from medgantry.training.launchers.cluster import Cluster
+    from medgantry.cluster import Cluster
     from medgantry.training.launchers.cluster_job import ClusterLauncher
     from medgantry.training.launchers.job_kind import JobKind
     from medgantry.training.launchers.pytorchjob import PyTorchJob
@@ -39,7 +38,7 @@ def launch(name: str, job: Job, placement: Placement, record: StepRecord) -> Non
 
     cluster = Cluster()
     kinds: list[JobKind] = [TrainJob(), PyTorchJob()]
-    offered = [kind for kind in kinds if name in ("auto", kind.name) and cluster.offers(kind)]
+    offered = [kind for kind in kinds if name in ("auto", kind.name) and cluster.offers(kind.resource)]
     if not offered:
         wanted = "TrainJob or PyTorchJob" if name == "auto" else name
         raise InvalidInput(
@@ -48,8 +47,3 @@ def launch(name: str, job: Job, placement: Placement, record: StepRecord) -> Non
         )
     record.facts |= {"launcher": offered[0].name}
     ClusterLauncher(cluster, offered[0], placement).launch(job, record)
-
-
-def in_cluster() -> bool:
-    """Whether this process runs in a pod."""
-    return bool(os.environ.get("KUBERNETES_SERVICE_HOST") or os.environ.get("KFP_POD_NAME"))

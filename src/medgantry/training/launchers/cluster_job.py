@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
+from medgantry.cluster import Cluster, Manifest
 from medgantry.errors import MedgantryError
 from medgantry.fingerprint import hash_value
 from medgantry.steps import StepRecord, run_id
 from medgantry.training.job import Job
-from medgantry.training.launchers.cluster import Cluster
-from medgantry.training.launchers.job_kind import PATCHED, JobKind, JobRequest, JobState, Manifest
+from medgantry.training.launchers.job_kind import PATCHED, JobKind, JobRequest, JobState
 from medgantry.training.launchers.placement import Placement
 from medgantry.training.launchers.pods import GRACE_SECONDS, PodWatch
 from medgantry.training.launchers.progress import TrainingFailed, relay
@@ -124,7 +124,7 @@ class ClusterLauncher:
         pod = self._cluster.own_pod()
         request = self._request(job, pod)
         others = self._cluster.find(
-            self._kind, f"medgantry.dev/training={request.labels['medgantry.dev/training']}"
+            self._kind.resource, f"medgantry.dev/training={request.labels['medgantry.dev/training']}"
         )
         ended = 0
         for other in sorted(others, key=lambda item: str(item["metadata"]["creationTimestamp"])):
@@ -136,10 +136,12 @@ class ClusterLauncher:
         for attempt in range(ended, ended + len(others) + 2):
             numbered = replace(request, name=f"{request.name}-{attempt}" if attempt else request.name)
             self._create_runtime(numbered)
-            if self._cluster.create(self._kind, self._kind.manifest(numbered)):
+            if self._cluster.create(self._kind.resource, self._kind.manifest(numbered)):
                 self._say(f"created {self._kind.name} {numbered.name} of {request.pods} pods")
                 return numbered.name
-            there = self._cluster.get(self._kind, numbered.name)  # somebody was faster, or it failed before
+            there = self._cluster.get(
+                self._kind.resource, numbered.name
+            )  # somebody was faster, or it failed before
             if there is not None and self._kind.state(there).phase not in ("failed", "failing"):
                 return self._adopt(numbered.name, there, request)
         raise TrainingFailed(
@@ -155,7 +157,7 @@ class ClusterLauncher:
             )
         if PATCHED in annotations:
             change = {"metadata": {"annotations": {PATCHED: None}}, "spec": self._kind.suspension(False)}
-            self._cluster.patch(self._kind, name, change)
+            self._cluster.patch(self._kind.resource, name, change)
         self._say(f"adopted {self._kind.name} {name}")
         return name
 
@@ -163,14 +165,14 @@ class ClusterLauncher:
         kind = self._kind
         if not isinstance(kind, TrainJob):
             return
-        ours = self._cluster.runtime(kind.group, kind.version, kind.runtimes, RUNTIME)
+        ours = self._cluster.get(kind.runtimes, RUNTIME)
         if ours is None:
             raise TrainingFailed(
                 f"There is no TrainingRuntime {RUNTIME} in {self._cluster.namespace}.",
                 "Apply manifests/base/training to the namespace.",
             )
         if request.placement.changes_pods:
-            self._cluster.create_runtime(kind.group, kind.version, kind.runtimes, kind.runtime(request, ours))
+            self._cluster.create(kind.runtimes, kind.runtime(request, ours))
 
     def _request(self, job: Job, pod: Any | None) -> JobRequest:
         pods, each = self._placement.share(job.ranks)
@@ -238,7 +240,7 @@ class ClusterLauncher:
                 raise
 
     def _suspend(self, name: str) -> None:
-        self._cluster.patch(self._kind, name, self._suspension())
+        self._cluster.patch(self._kind.resource, name, self._suspension())
 
     def _suspension(self) -> Manifest:
         return {"metadata": {"annotations": {PATCHED: "medgantry"}}, "spec": self._kind.suspension(True)}
@@ -247,7 +249,9 @@ class ClusterLauncher:
     def _suspended_on_termination(self, name: str) -> Iterator[None]:
         def stop(number: int, frame: FrameType | None) -> None:
             try:
-                self._cluster.patch_at_once(self._kind, name, self._suspension(), TERMINATION_SECONDS)
+                self._cluster.patch_at_once(
+                    self._kind.resource, name, self._suspension(), TERMINATION_SECONDS
+                )
             finally:
                 raise SystemExit(128 + number)
 

@@ -7,12 +7,13 @@ suspends its job, unless it was killed before it could: then this does, from a C
 from collections.abc import Mapping
 from typing import Any
 
-from medgantry.training.launchers.cluster import Cluster
+from medgantry.cluster import Cluster, Resource
 from medgantry.training.launchers.job_kind import PATCHED, JobKind
 from medgantry.training.launchers.pytorchjob import PyTorchJob
 from medgantry.training.launchers.trainjob import TrainJob
 
 _OURS = "app.kubernetes.io/part-of=medgantry,app.kubernetes.io/component=training"
+_WORKFLOWS = Resource("argoproj.io", "v1alpha1", "workflows")
 _ENDED = {"Succeeded", "Failed", "Error"}
 
 
@@ -25,13 +26,13 @@ def sweep(cluster: Cluster) -> list[str]:
     swept = []
     kinds: list[JobKind] = [PyTorchJob(), TrainJob()]
     for kind in kinds:
-        for job in cluster.find(kind, _OURS) if cluster.offers(kind) else []:
+        for job in cluster.find(kind.resource, _OURS) if cluster.offers(kind.resource) else []:
             name = str(job["metadata"]["name"])
             state = kind.state(job)
             if state.is_final or state.phase == "queued" or not _is_abandoned(cluster, job):
                 continue
             change = {"metadata": {"annotations": {PATCHED: "janitor"}}, "spec": kind.suspension(True)}
-            cluster.patch(kind, name, change)
+            cluster.patch(kind.resource, name, change)
             swept.append(f"{kind.name}/{name}")
     return swept
 
@@ -39,7 +40,7 @@ def sweep(cluster: Cluster) -> list[str]:
 def _is_abandoned(cluster: Cluster, job: Mapping[str, Any]) -> bool:
     owners = [o for o in job["metadata"].get("ownerReferences") or [] if o["kind"] == "Workflow"]
     for owner in owners:
-        workflow = cluster.runtime("argoproj.io", "v1alpha1", "workflows", owner["name"])
+        workflow = cluster.get(_WORKFLOWS, owner["name"])
         if workflow is None or workflow["metadata"]["uid"] != owner["uid"]:
             return True
         terminated = workflow.get("spec", {}).get("activeDeadlineSeconds") == 0

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from medgantry.cluster import Manifest, Resource
 from medgantry.training.launchers.placement import Placement
 
 Phase = Literal["queued", "pending", "running", "succeeded", "failing", "failed"]
@@ -13,7 +14,6 @@ TRACKING_SECRET = "medgantry-tracking-credentials"
 """Names that every namespace which trains has; docs/cluster.md lists their keys."""
 PATCHED = "medgantry.dev/suspended-by"
 """Annotation of a job that was suspended when its step was terminated."""
-Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +62,7 @@ class JobKind(Protocol):
 
     name: str
     """As the parameter `launcher` names it."""
-    group: str
-    version: str
-    plural: str
+    resource: Resource
     container: str
     """The name its operator wants for the workers' container."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import urllib3
 from kubernetes.client.exceptions import ApiException
 
-from medgantry.training.launchers.cluster import Cluster
+from medgantry.cluster import Cluster
 from medgantry.training.launchers.job_kind import JobKind
 
 HOPELESS = {

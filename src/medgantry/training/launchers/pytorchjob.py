@@ -6,7 +6,8 @@ Source of fields, environment and conditions: kubeflow/training-operator v1.9, p
 from collections.abc import Mapping
 from typing import Any
 
-from medgantry.training.launchers.job_kind import JobRequest, JobState, Manifest, conditions, pod_spec, why
+from medgantry.cluster import Manifest, Resource
+from medgantry.training.launchers.job_kind import JobRequest, JobState, conditions, pod_spec, why
 
 _KEPT_SECONDS = 24 * 3600
 
@@ -15,7 +16,7 @@ class PyTorchJob:
     """One master and workers; the job succeeds with the master."""
 
     name = "pytorchjob"
-    group, version, plural = "kubeflow.org", "v1", "pytorchjobs"
+    resource = Resource("kubeflow.org", "v1", "pytorchjobs")
     container = "pytorch"
 
     def manifest(self, request: JobRequest) -> Manifest:
@@ -30,7 +31,7 @@ class PyTorchJob:
         if request.pods > 1:
             replicas["Worker"] = {**replica, "replicas": request.pods - 1}
         return {
-            "apiVersion": f"{self.group}/{self.version}",
+            "apiVersion": self.resource.api_version,
             "kind": "PyTorchJob",
             "metadata": request.metadata(),
             "spec": {

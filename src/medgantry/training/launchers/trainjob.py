@@ -8,8 +8,9 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from medgantry.cluster import Manifest, Resource
 from medgantry.errors import InvalidInput
-from medgantry.training.launchers.job_kind import JobRequest, JobState, Manifest, conditions, why
+from medgantry.training.launchers.job_kind import JobRequest, JobState, conditions, why
 
 RUNTIME = "medgantry-torch"
 _FINAL_REASONS = {"DeadlineExceeded", "FailedJobs", "ReachedMaxRestarts", "FailJobSetActionRule"}
@@ -19,8 +20,8 @@ class TrainJob:
     """Pods that a JobSet runs; the job completes when all did."""
 
     name = "trainjob"
-    group, version, plural = "trainer.kubeflow.org", "v1alpha1", "trainjobs"
-    runtimes = "trainingruntimes"
+    resource = Resource("trainer.kubeflow.org", "v1alpha1", "trainjobs")
+    runtimes = Resource("trainer.kubeflow.org", "v1alpha1", "trainingruntimes")
     container = "node"
 
     def manifest(self, request: JobRequest) -> Manifest:
@@ -36,12 +37,12 @@ class TrainJob:
         if request.placement.resources:
             trainer["resourcesPerNode"] = dict(request.placement.resources)
         return {
-            "apiVersion": f"{self.group}/{self.version}",
+            "apiVersion": self.resource.api_version,
             "kind": "TrainJob",
             "metadata": request.metadata(),
             "spec": {
                 "runtimeRef": {
-                    "apiGroup": self.group,
+                    "apiGroup": self.resource.group,
                     "kind": "TrainingRuntime",
                     "name": request.name if own_runtime else RUNTIME,
                 },
@@ -70,7 +71,7 @@ class TrainJob:
         (worker,) = [item for item in pod["containers"] if item["name"] == self.container]
         worker["volumeMounts"] = [*worker.get("volumeMounts", []), *map(dict, placement.volume_mounts)]
         return {
-            "apiVersion": f"{self.group}/{self.version}",
+            "apiVersion": self.resource.api_version,
             "kind": "TrainingRuntime",
             "metadata": request.metadata(),
             "spec": spec,

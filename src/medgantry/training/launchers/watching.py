@@ -6,8 +6,8 @@ import urllib3
 from kubernetes import watch
 from kubernetes.client.exceptions import ApiException
 
-from medgantry.training.launchers.cluster import Cluster
-from medgantry.training.launchers.job_kind import JobKind, Manifest
+from medgantry.cluster import Cluster, Manifest
+from medgantry.training.launchers.job_kind import JobKind
 
 LOOK_SECONDS = 5
 """A fresh look at least this often: a watch may be cut without a word."""
@@ -25,7 +25,7 @@ def changes(
         every: Seconds between fresh looks.
     """
     while True:
-        job = cluster.get(kind, name)
+        job = cluster.get(kind.resource, name)
         yield job
         if job is None:
             continue
@@ -33,10 +33,10 @@ def changes(
         try:
             for event in watcher.stream(
                 cluster.custom.list_namespaced_custom_object,
-                kind.group,
-                kind.version,
+                kind.resource.group,
+                kind.resource.version,
                 cluster.namespace,
-                kind.plural,
+                kind.resource.plural,
                 field_selector=f"metadata.name={name}",
                 resource_version=job["metadata"]["resourceVersion"],
                 timeout_seconds=every,

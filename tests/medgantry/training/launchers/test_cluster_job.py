@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from medgantry.cluster import Cluster, ClusterRefused
 from medgantry.steps import StepRecord
 from medgantry.training.job import Job
 from medgantry.training.launchers import cluster_job, pytorchjob
-from medgantry.training.launchers.cluster import Cluster, ClusterRefused
 from medgantry.training.launchers.cluster_job import ClusterLauncher, JobLate, JobLost
 from medgantry.training.launchers.job_kind import JobKind, JobState
 from medgantry.training.launchers.placement import Placement

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from medgantry.training.launchers.cluster import Cluster
+from medgantry.cluster import Cluster
 from medgantry.training.launchers.janitor import sweep
 from tests.cluster.api_server import ApiServer, Object
 from tests.cluster.operators import PYTORCH, TRAIN, condition

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import tenacity
 import urllib3
@@ -11,14 +11,27 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from medgantry.errors import MedgantryError
-from medgantry.training.launchers.job_kind import JobKind, Manifest
 
 T = TypeVar("T")
+Manifest = dict[str, Any]
 
 PATIENCE_SECONDS = 30 * 60.0
-"""How long the API server may be away: the training lives on meanwhile."""
+"""How long the API server may be away: what runs there lives on meanwhile."""
 _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _EXPIRED = 401
+
+
+class Resource(NamedTuple):
+    """A kind of custom resource."""
+
+    group: str
+    version: str
+    plural: str
+
+    @property
+    def api_version(self) -> str:
+        """As manifests say it."""
+        return f"{self.group}/{self.version}"
 
 
 class ClusterRefused(MedgantryError):
@@ -52,60 +65,75 @@ class Cluster:
         self.core, self.custom = client.CoreV1Api(api), client.CustomObjectsApi(api)
         return namespace
 
-    def offers(self, kind: JobKind) -> bool:
-        """Whether the server knows a kind of job."""
+    def offers(self, resource: Resource) -> bool:
+        """Whether the server knows a kind of object."""
         try:
-            found = self.call(lambda: self.custom.get_api_resources(kind.group, kind.version))
+            found = self.call(lambda: self.custom.get_api_resources(resource.group, resource.version))
         except ApiException as error:
             if error.status == 404:
                 return False
             raise
-        return any(item.name == kind.plural for item in found.resources)
+        return any(item.name == resource.plural for item in found.resources)
 
-    def get(self, kind: JobKind, name: str) -> Manifest | None:
-        """A job, or None when there is none."""
-        return self._found(lambda: self.custom.get_namespaced_custom_object(*self._place(kind), name))
+    def get(self, resource: Resource, name: str) -> Manifest | None:
+        """An object, or None when there is none."""
+        return self._found(lambda: self.custom.get_namespaced_custom_object(*self._place(resource), name))
 
-    def find(self, kind: JobKind, selector: str) -> list[Manifest]:
-        """Jobs with these labels."""
-        return list(
-            self.call(
-                lambda: self.custom.list_namespaced_custom_object(*self._place(kind), label_selector=selector)
-            )["items"]
-        )
+    def find(self, resource: Resource, selector: str) -> list[Manifest]:
+        """Objects with these labels."""
+        place = self._place(resource)
+        found = self.call(lambda: self.custom.list_namespaced_custom_object(*place, label_selector=selector))
+        return list(found["items"])
 
-    def create(self, kind: JobKind, manifest: Manifest) -> bool:
-        """Create a job; False when one of this name is there."""
-        return self._created(
-            lambda: self.custom.create_namespaced_custom_object(*self._place(kind), manifest)
-        )
+    def create(self, resource: Resource, manifest: Manifest) -> bool:
+        """Create an object; False when one of this name is there."""
+        try:
+            self.call(lambda: self.custom.create_namespaced_custom_object(*self._place(resource), manifest))
+        except ApiException as error:
+            if error.status == 409:
+                return False
+            raise
+        return True
 
-    def patch(self, kind: JobKind, name: str, change: Manifest) -> None:
-        """Merge a change into a job."""
-        self.call(lambda: self.custom.patch_namespaced_custom_object(*self._place(kind), name, change))
+    def patch(self, resource: Resource, name: str, change: Manifest) -> None:
+        """Merge a change into an object."""
+        self.call(lambda: self.custom.patch_namespaced_custom_object(*self._place(resource), name, change))
 
-    def patch_at_once(self, kind: JobKind, name: str, change: Manifest, seconds: float) -> None:
+    def patch_at_once(self, resource: Resource, name: str, change: Manifest, seconds: float) -> None:
         """Merge a change in one request that takes no longer than this; there is no second try.
 
         Args:
-            kind: The kind.
-            name: The job.
+            resource: The kind of object.
+            name: The object.
             change: Merged into it.
             seconds: Time for the whole request.
         """
         self.custom.patch_namespaced_custom_object(
-            *self._place(kind), name, change, _request_timeout=urllib3.Timeout(total=seconds)
+            *self._place(resource), name, change, _request_timeout=urllib3.Timeout(total=seconds)
         )
 
-    def runtime(self, group: str, version: str, plural: str, name: str) -> Manifest | None:
-        """A namespaced object of another kind, or None."""
-        place = (group, version, self.namespace, plural, name)
-        return self._found(lambda: self.custom.get_namespaced_custom_object(*place))
+    def apply(self, resource: Resource, manifest: Manifest) -> Manifest:
+        """Server-side apply: the object is ours in the fields the manifest has, others keep theirs.
 
-    def create_runtime(self, group: str, version: str, plural: str, manifest: Manifest) -> bool:
-        """Create an object of another kind; False when one of this name is there."""
-        place = (group, version, self.namespace, plural)
-        return self._created(lambda: self.custom.create_namespaced_custom_object(*place, manifest))
+        Returns:
+            The object as it is now.
+        """
+        group, version, namespace, plural = self._place(resource)
+        name = manifest["metadata"]["name"]
+        path = f"/apis/{group}/{version}/namespaces/{namespace}/{plural}/{name}"
+        applied: Manifest = self.call(
+            lambda: self.custom.api_client.call_api(  # the custom objects API itself knows merge patches only
+                path,
+                "PATCH",
+                query_params=[("fieldManager", "medgantry"), ("force", "true")],
+                header_params={"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"},
+                body=manifest,
+                response_type="object",
+                auth_settings=["BearerToken"],
+                _return_http_data_only=True,
+            )
+        )
+        return applied
 
     def own_pod(self) -> Any | None:
         """The pod this step runs in, as KFP names it; None outside of KFP."""
@@ -154,8 +182,8 @@ class Cluster:
             return error.status in (0, 408, 410, 429) or int(error.status or 0) >= 500
         return isinstance(error, urllib3.exceptions.HTTPError | OSError)
 
-    def _place(self, kind: JobKind) -> tuple[str, str, str, str]:
-        return kind.group, kind.version, self.namespace, kind.plural
+    def _place(self, resource: Resource) -> tuple[str, str, str, str]:
+        return resource.group, resource.version, self.namespace, resource.plural
 
     def _found(self, request: Callable[[], T]) -> T | None:
         try:
@@ -164,15 +192,6 @@ class Cluster:
             if error.status == 404:
                 return None
             raise
-
-    def _created(self, request: Callable[[], object]) -> bool:
-        try:
-            self.call(request)
-        except ApiException as error:
-            if error.status == 409:
-                return False
-            raise
-        return True
 
 
 def _said(error: ApiException) -> str:
