@@ -15,8 +15,12 @@ from rich.table import Table
 
 from medgantry.errors import MedgantryError
 from pipelines.brain_tumor_segmentation import brain_tumor_segmentation
+from pipelines.deployment import deployment
 
-PIPELINES: dict[str, BaseComponent] = {"brain_tumor_segmentation": brain_tumor_segmentation}
+PIPELINES: dict[str, BaseComponent] = {
+    "brain_tumor_segmentation": brain_tumor_segmentation,
+    "deployment": deployment,
+}
 HOME = Path(".medgantry")
 
 app = typer.Typer(add_completion=False, help="Medgantry's pipelines on this machine.", no_args_is_help=True)

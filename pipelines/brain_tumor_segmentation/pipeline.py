@@ -47,6 +47,12 @@ def brain_tumor_segmentation(
     train_memory: str = "16Gi",
     gpus: int = 0,
     model_name: str = "brain-tumor-segmentation",
+    target: str = "auto",
+    canary: int = 100,
+    mode: str = "Knative",
+    replicas: str = "1-1",
+    serve_memory: str = "8Gi",
+    serve_gpus: int = 0,
 ):
     """From raw volumes to a served, evaluated, registered model."""
     with dsl.ExitHandler(light(summarize_run())):
@@ -98,4 +104,13 @@ def brain_tumor_segmentation(
             model_name=model_name,
         )
         light(registered)
-        light(deploy(registration=registered.outputs["registration"]))
+        deployed = deploy(
+            model_name=model_name,
+            target=target,
+            canary=canary,
+            mode=mode,
+            replicas=replicas,
+            memory=serve_memory,
+            gpus=serve_gpus,
+        )
+        light(deployed.after(registered))

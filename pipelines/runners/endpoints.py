@@ -84,6 +84,11 @@ class Endpoints:
                 if self._generations.get(name) != desired["generation"]:
                     self._generations[name] = desired["generation"]
                     self._serve(name, desired)
+            for name in [name for name in self._servers if name not in wanted]:
+                _end(self._servers.pop(name))
+                self.urls.pop(name, None)
+                self._generations.pop(name, None)
+                self._remember()
 
     def _serve(self, name: str, desired: dict[str, str]) -> None:
         old = self._servers.pop(name, None)

@@ -1,7 +1,7 @@
 """The cluster's API as this step may use it: one namespace, with patience for a server that is busy or away."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -134,6 +134,37 @@ class Cluster:
             )
         )
         return applied
+
+    def delete(self, resource: Resource, name: str) -> None:
+        """Delete an object; deleting what is not there is no error."""
+        self._found(lambda: self.custom.delete_namespaced_custom_object(*self._place(resource), name))
+
+    def has_field(self, resource: Resource, kind: str, path: Sequence[str]) -> bool:
+        """Whether the schema that the server publishes has a field; every account may read it.
+
+        Args:
+            resource: Of which group and version.
+            kind: The kind of object.
+            path: The field's place, such as `("spec", "canary")`.
+        """
+        document = self.call(
+            lambda: self.custom.api_client.call_api(
+                f"/openapi/v3/apis/{resource.api_version}",
+                "GET",
+                header_params={"Accept": "application/json"},
+                response_type="object",
+                auth_settings=["BearerToken"],
+                _return_http_data_only=True,
+            )
+        )
+        this = {"group": resource.group, "version": resource.version, "kind": kind}
+        schemas = document["components"]["schemas"].values()
+        schema = next(item for item in schemas if this in item.get("x-kubernetes-group-version-kind", []))
+        for name in path:
+            schema = schema.get("properties", {}).get(name)
+            if schema is None:
+                return False
+        return True
 
     def own_pod(self) -> Any | None:
         """The pod this step runs in, as KFP names it; None outside of KFP."""

@@ -109,6 +109,9 @@ class ApiServer:
         self._kinds: dict[tuple[str, str], dict[str, str]] = {}
         self._logs: dict[tuple[str, str], list[tuple[str, str]]] = {}
         self._ended_logs: set[tuple[str, str]] = set()
+        self._applied: dict[str, Object] = {}
+        self.schemas: dict[tuple[str, str, str], Object] = {}
+        """(group, version, kind) -> its OpenAPI schema, as `/openapi/v3` publishes it."""
         self.faults: list[Fault] = []
         self.calls: list[Call] = []
         self._cut = 0
@@ -220,6 +223,34 @@ class ApiServer:
                 self._emit("MODIFIED", (group, plural, namespace), target)
             return copy.deepcopy(target)
 
+    def apply(
+        self,
+        group: str,
+        plural: str,
+        name: str,
+        body: Object,
+        namespace: str = "default",
+        token: str = "token-admin",
+    ) -> Object:
+        """Server-side apply of one manager: fields it applied before and applies no more are removed."""
+        with self._changed:
+            if name not in self._store.objects.get((group, plural, namespace), {}):
+                self.admit(token, "create", group, plural)
+                created = self.create(group, plural, body, namespace)
+                self._applied[created["metadata"]["uid"]] = copy.deepcopy(body)
+                return created
+            live = self.get(group, plural, name, namespace)
+            if self._validate:
+                try:
+                    self._validate(body)
+                except ValueError as error:
+                    raise Refusal(422, str(error)) from error
+            uid = live["metadata"]["uid"]
+            change = copy.deepcopy(body)
+            _forget(change, self._applied.get(uid, {}))
+            self._applied[uid] = copy.deepcopy(body)
+            return self.patch(group, plural, name, change, namespace)
+
     def delete(self, group: str, plural: str, name: str, namespace: str = "default") -> None:
         """Delete an object and, as the garbage collector does, whatever it owned."""
         with self._changed:
@@ -312,6 +343,18 @@ class ApiServer:
             "resources": resources,
         }
 
+    def openapi(self, group: str, version: str) -> Object:
+        """The schemas of a group's version."""
+        kinds = self._kinds.get((group, version))
+        if kinds is None:
+            raise Refusal(404, "the server could not find the requested resource")
+        schemas = {}
+        for kind in kinds.values():
+            named = [{"group": group, "version": version, "kind": kind}]
+            schema = self.schemas.get((group, version, kind), {"type": "object"})
+            schemas[f"{group}.{version}.{kind}"] = {**schema, "x-kubernetes-group-version-kind": named}
+        return {"openapi": "3.0.0", "components": {"schemas": schemas}}
+
     def listing(self, group: str, plural: str, namespace: str, query: Mapping[str, str]) -> Object:
         with self._changed:
             if group and not any(plural in kinds for (g, _), kinds in self._kinds.items() if g == group):
@@ -399,6 +442,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _route(self, path: str, query: Mapping[str, str], body: Object) -> None:
         state = self.server_state
+        if path.startswith("/openapi/v3/apis/"):
+            self._json(200, state.openapi(*path.removeprefix("/openapi/v3/apis/").split("/")))
+            return
         found = _PATH.match(path)
         if not found:
             raise Refusal(404, path)
@@ -442,12 +488,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _patch(self, group: str, plural: str, name: str, body: Object, namespace: str, sub: str) -> Object:
         kind = self.headers.get("Content-Type", "")
         if kind == "application/apply-patch+yaml":
-            try:
-                return self.server_state.patch(group, plural, name, body, namespace, sub)
-            except Refusal as missing:
-                if missing.code != 404:
-                    raise
-                return self.server_state.create(group, plural, body, namespace)
+            token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+            return self.server_state.apply(group, plural, name, body, namespace, token)
         if kind != "application/merge-patch+json":
             raise Refusal(415, f"{kind} is not served")
         return self.server_state.patch(group, plural, name, body, namespace, sub)
@@ -486,6 +528,15 @@ def _selected(item: Object, query: Mapping[str, str]) -> bool:
         if found != value:
             return False
     return True
+
+
+def _forget(change: Object, before: Object) -> None:
+    """Add a null to a merge patch for everything that was there before and is no more."""
+    for key, value in before.items():
+        if key not in change:
+            change[key] = None
+        elif isinstance(value, dict) and isinstance(change[key], dict):
+            _forget(change[key], value)
 
 
 def _merge(target: Object, change: Object) -> None:

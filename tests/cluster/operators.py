@@ -136,7 +136,7 @@ class Operators:
     ) -> list[str]:
         present = {pod["metadata"]["name"]: pod for pod in self._server.list("", "pods")}
         phases = []
-        port = present[wanted[0][0]]["spec"]["port"] if wanted[0][0] in present else _free_port()
+        port = present[wanted[0][0]]["spec"]["port"] if wanted[0][0] in present else free_port()
         for index, (name, template, labels) in enumerate(wanted):
             key = f"{name}@{job['metadata']['name']}"
             if suspended:
@@ -248,7 +248,7 @@ def _container_status(name: str, state: Object) -> Object:
     return {"name": name, "image": "", "imageID": "", "ready": False, "restartCount": 0, "state": state}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

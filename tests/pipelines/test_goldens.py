@@ -28,6 +28,7 @@ def test_parallelism_and_retries_are_in_the_graph(compiled):
     text = compiled[Path("pipelines/brain_tumor_segmentation.yaml")].read_text()
     assert "parallelismLimit: 50" in text
     assert "maxRetryCount: 2" in text
+    assert "{{$.inputs.parameters[''pipelinechannel--memory'']}}" in text
 
 
 @pytest.fixture(scope="module", params=sorted(PIPELINES))
@@ -54,7 +55,7 @@ def test_every_task_finds_the_store_and_is_never_cached_by_name(graph):
 
 def test_networks_share_tensors_in_memory(graph):
     _, executors = graph
-    for name in ("exec-preprocess-shard", "exec-evaluate"):
+    for name in {"exec-preprocess-shard", "exec-evaluate"} & set(executors):
         (mount,) = executors[name]["emptyDirMounts"]
         assert (mount["mountPath"], mount["medium"]) == ("/dev/shm", "Memory")
 
@@ -69,7 +70,6 @@ def test_a_parameter_that_sizes_a_task_reaches_it(graph):
         )
         for name, executor in executors.items()
     }
-    assert any(wanted.values())
     for component in [spec["root"], *spec["components"].values()]:
         given = {*component.get("inputDefinitions", {}).get("parameters", {})}
         for task in component.get("dag", {}).get("tasks", {}).values():

@@ -2,7 +2,8 @@
 
 Open Inference Protocol v2. One input per channel, named as the channel, datatype BYTES, holding the URI of its
 file; a 4-D file's channel is chosen by the parameter `channel_index`. The output `label_map` comes inline, or,
-with the request parameter `output_uri`, is written there as NIfTI.
+with the request parameter `output_uri`, is written there as NIfTI. A response's `model_version` is the hash of
+the served copy.
 """
 
 import argparse
@@ -25,14 +26,16 @@ from medgantry.inference import Prediction, Predictor
 from medgantry.processes import die_with_parent
 from medgantry.storage import ObjectStore, fetch_folder
 from medgantry.storage.files import locate
+from medgantry.storage.folders import copied_hash
 
 
 class BundleServer(Model):  # type: ignore[misc]
     """A bundle behind KServe."""
 
-    def __init__(self, name: str, bundle: Bundle) -> None:
+    def __init__(self, name: str, folder: Path) -> None:
         super().__init__(name)
-        self._predictor = Predictor(bundle)
+        self._release = copied_hash(folder)
+        self._predictor = Predictor(Bundle(folder))
         self._busy = asyncio.Lock()
         self.ready = True
 
@@ -73,6 +76,7 @@ class BundleServer(Model):  # type: ignore[misc]
         return InferResponse(
             response_id=request.id or "",
             model_name=self.name,
+            model_version=self._release,
             infer_outputs=[output],
             use_binary_outputs=request.use_binary_outputs,
             requested_outputs=request.request_outputs,
@@ -145,7 +149,7 @@ def main() -> None:
         bundle_folder = arguments.folder or Path(folder) / "bundle"
         if arguments.prefix:
             fetch_folder(ObjectStore.from_environment(), arguments.prefix, bundle_folder)
-        model = BundleServer(arguments.name, Bundle(bundle_folder))
+        model = BundleServer(arguments.name, bundle_folder)
         _listen_on(arguments.host)
         ModelServer(http_port=arguments.port, workers=1, enable_grpc=False).start([model])
 

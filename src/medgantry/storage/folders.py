@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from medgantry.errors import InvalidInput, PreconditionFailed
-from medgantry.fingerprint import canonical_json, hash_file, walk_files
+from medgantry.fingerprint import canonical_json, hash_file, hash_value, walk_files
 from medgantry.storage.store import ObjectStore
 
 MARKER = "_SUCCESS"
@@ -20,6 +20,16 @@ _PARALLEL_FILES = 8
 def folder_exists(store: ObjectStore, prefix: str) -> bool:
     """Whether a folder was published under the prefix."""
     return store.exists(f"{prefix}/{MARKER}")
+
+
+def published_hash(store: ObjectStore, prefix: str) -> str:
+    """Hash of a published folder: of every file's name and content, as `copied_hash` of a copy."""
+    return hash_value(json.loads(store.get_bytes(f"{prefix}/{MARKER}"))["files"])
+
+
+def copied_hash(folder: Path) -> str:
+    """Hash of a copy of a published folder, whoever made it, with or without the marker."""
+    return hash_value({name: hash_file(path) for name, path in walk_files(folder) if name != MARKER})
 
 
 def publish_folder(store: ObjectStore, prefix: str, folder: Path) -> None:
