@@ -1,11 +1,11 @@
-"""`python -m pipelines {list,run,compile,clean,up,env,down}`."""
+"""`python -m pipelines {list,run,submit,upload,compile,clean,up,env,down}`."""
 
 import json
 import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from kfp.components import load_component_from_file
@@ -16,6 +16,12 @@ from rich.table import Table
 from medgantry.errors import MedgantryError
 from pipelines.brain_tumor_segmentation import brain_tumor_segmentation
 from pipelines.deployment import deployment
+from pipelines.resources import ACCOUNT
+from pipelines.runners.parameters import parse_parameters
+from pipelines.runners.stack import StackError
+
+if TYPE_CHECKING:
+    from pipelines.runners.kubeflow import Kubeflow
 
 PIPELINES: dict[str, BaseComponent] = {
     "brain_tumor_segmentation": brain_tumor_segmentation,
@@ -23,7 +29,15 @@ PIPELINES: dict[str, BaseComponent] = {
 }
 HOME = Path(".medgantry")
 
-app = typer.Typer(add_completion=False, help="Medgantry's pipelines on this machine.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="one of `list`, or a compiled pipeline's .yaml")]
+Parameters = Annotated[list[str], typer.Option("-p", help="key=value")]
+Host = Annotated[str, typer.Option(envvar="KF_PIPELINES_ENDPOINT", help="address of Kubeflow Pipelines")]
+Namespace = Annotated[str, typer.Option(help="yours, on a multi-user Kubeflow")]
+Experiment = Annotated[str, typer.Option(help="empty: the pipeline's name")]
+Account = Annotated[str, typer.Option("--service-account", help="of the steps")]
+CA = Annotated[str, typer.Option("--ca", help="PEM file of the server's certificate authority")]
+
+app = typer.Typer(add_completion=False, help="Medgantry's pipelines.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -37,37 +51,82 @@ def list_pipelines() -> None:
 
 @app.command()
 def run(
-    name: Annotated[str, typer.Argument(help="one of `list`, or a compiled pipeline's .yaml")],
-    parameter: Annotated[list[str], typer.Option("-p", help="key=value")] = [],  # noqa: B006 typer wants a list
-    on: Annotated[str, typer.Option(help="where steps run: subprocess")] = "subprocess",
+    name: Name,
+    parameter: Parameters = [],  # noqa: B006 typer wants a list
+    on: Annotated[str, typer.Option(help="where steps run: subprocess or kubeflow")] = "subprocess",
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="leave stack and endpoints answering")] = False,
+    host: Host = "",
+    namespace: Namespace = "",
+    experiment: Experiment = "",
+    account: Account = ACCOUNT,
+    ca: CA = "",
+    wait: Annotated[bool, typer.Option("--wait", help="on Kubeflow: stay until the run's end")] = False,
 ) -> None:
-    """Run a pipeline to its end."""
-    from pipelines.runners.parameters import parse_parameters
-    from pipelines.runners.stack import StackError
-    from pipelines.runners.subprocess import run as run_here
-
+    """Run a pipeline: here to its end, or on Kubeflow."""
     try:
-        if on != "subprocess":
-            raise MedgantryError(f"Nothing runs on {on!r} here.", "Use --on subprocess.")
         pipeline = _find(name)
-        outcome = run_here(pipeline, parse_parameters(pipeline, parameter), HOME, keep=keep)
+        values = parse_parameters(pipeline, parameter)
+        if on == "subprocess":
+            document = _run_here(pipeline, values, keep=keep, quiet=as_json)
+        elif on == "kubeflow":
+            server = _connect(host, namespace, ca)
+            document = _run_on_kubeflow(server, pipeline, values, experiment, account, wait=wait)
+        else:
+            raise MedgantryError(f"Nothing runs on {on!r} here.", "Use --on subprocess or --on kubeflow.")
     except (MedgantryError, StackError) as error:
-        document = {"pipeline": name, "run_id": None, "state": "failed", "steps": []}
-        document["error"] = {"step": "", "class": type(error).__name__, "message": str(error), "remedy": ""}
+        failure = {"step": "", "class": type(error).__name__, "message": str(error), "remedy": ""}
+        document = {"pipeline": name, "run_id": None, "state": "failed", "steps": [], "error": failure}
         if as_json:
             print(json.dumps(document))
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(2) from error
+        raise _told(error) from error
     if as_json:
-        print(json.dumps(outcome.document()))
-    else:
-        _show(outcome.document(), keep)
-    if not outcome.succeeded:
-        error_text = f"{outcome.error['step']}: {outcome.error['message']} {outcome.error['remedy']}"
+        print(json.dumps(document))
+    if document["error"]:
+        error_text = "{step}: {message} {remedy}".format(**document["error"])
         print(f"error: {error_text.strip()}", file=sys.stderr)
         raise typer.Exit(1)
+
+
+@app.command()
+def submit(
+    name: Name,
+    recurring: Annotated[
+        str, typer.Option(help="cron expression of KFP: second minute hour day month weekday")
+    ],
+    parameter: Parameters = [],  # noqa: B006 typer wants a list
+    host: Host = "",
+    namespace: Namespace = "",
+    experiment: Experiment = "",
+    account: Account = ACCOUNT,
+    ca: CA = "",
+) -> None:
+    """Let Kubeflow run a pipeline again and again."""
+    try:
+        pipeline = _find(name)
+        values = parse_parameters(pipeline, parameter)
+        server = _connect(host, namespace, ca)
+        version = server.upload(pipeline)
+        print(server.schedule(version, values, experiment or pipeline.name, recurring, account))
+    except MedgantryError as error:
+        raise _told(error) from error
+
+
+@app.command()
+def upload(
+    names: Annotated[list[str], typer.Argument(help="pipelines; none: all of ours")] = [],  # noqa: B006
+    host: Host = "",
+    namespace: Namespace = "",
+    ca: CA = "",
+) -> None:
+    """Upload pipelines to Kubeflow, as versions named by their content."""
+    try:
+        server = _connect(host, namespace, ca)
+        for name in names or sorted(PIPELINES):
+            pipeline = _find(name)
+            print(pipeline.name, server.upload(pipeline).name)
+    except MedgantryError as error:
+        raise _told(error) from error
 
 
 @app.command("compile")
@@ -148,6 +207,53 @@ def down() -> None:
 
     stop_kept(HOME)
     print("stopped" if stop_stack(HOME) else "nothing was running")
+
+
+def _run_here(pipeline: BaseComponent, values: dict[str, Any], *, keep: bool, quiet: bool) -> dict[str, Any]:
+    from pipelines.runners.subprocess import run as run_in_processes
+
+    document = run_in_processes(pipeline, values, HOME, keep=keep).document()
+    if not quiet:
+        _show(document, keep)
+    return document
+
+
+def _connect(host: str, namespace: str, ca: str) -> "Kubeflow":
+    from pipelines.runners.kubeflow import Kubeflow
+
+    if not host:
+        raise MedgantryError("Where is Kubeflow Pipelines?", "Give --host or set KF_PIPELINES_ENDPOINT.")
+    return Kubeflow(host, namespace, ca)
+
+
+def _run_on_kubeflow(
+    server: "Kubeflow",
+    pipeline: BaseComponent,
+    values: dict[str, Any],
+    experiment: str,
+    account: str,
+    *,
+    wait: bool,
+) -> dict[str, Any]:
+    version = server.upload(pipeline)
+    run_id = server.run(version, values, experiment or pipeline.name, account)
+    print(server.address(run_id), file=sys.stderr)
+    document = {"pipeline": pipeline.name, "version": version.name, "run_id": run_id, "state": "submitted"}
+    document |= {"url": server.address(run_id), "error": None}
+    if not wait:
+        return document
+    end = server.wait(run_id, lambda line: print(line, file=sys.stderr))
+    document["state"] = end.state.lower()
+    if end.state != "SUCCEEDED":
+        step, message = next(iter(end.failures.items()), ("", f"the run is {end.state.lower()}"))
+        remedy = f"See {server.address(run_id)}."
+        document["error"] = {"step": step, "class": "RunFailed", "message": message, "remedy": remedy}
+    return document
+
+
+def _told(error: Exception) -> typer.Exit:
+    print(f"error: {error}", file=sys.stderr)
+    return typer.Exit(2)
 
 
 def _find(name: str) -> BaseComponent:

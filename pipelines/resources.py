@@ -6,6 +6,8 @@ On a laptop `kfp.local` ignores all of it but the retries; the runner sets the s
 from kfp import kubernetes
 from kfp.dsl import PipelineTask
 
+ACCOUNT = "medgantry-pipeline"
+"""The ServiceAccount of manifests/ that may do what our steps do."""
 STORE_CONFIG, STORE_SECRET, TRACKING_SECRET = (
     "medgantry-store",
     "medgantry-store-credentials",

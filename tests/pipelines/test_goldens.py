@@ -1,13 +1,15 @@
 """The compiled graphs are what they were; `make goldens` rewrites them after a wanted change."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from manifests.check import Definitions, faults
 from pipelines.__main__ import PIPELINES
-from pipelines.compiling import compile_everything
+from pipelines.compiling import compile_everything, version_name
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 
@@ -77,3 +79,23 @@ def test_a_parameter_that_sizes_a_task_reaches_it(graph):
             for name in wanted.get(task["componentRef"]["name"].replace("comp-", "exec-"), ()):
                 assert name in inputs, task["taskInfo"]["name"]
                 assert inputs[name]["componentInputParameter"] in given, task["taskInfo"]["name"]
+
+
+def test_a_version_is_named_by_graph_and_library(compiled, monkeypatch):
+    for name in PIPELINES:
+        pipeline, version = yaml.safe_load_all(compiled[Path(f"kubernetes/{name}.yaml")].read_text())
+        text = compiled[Path(f"pipelines/{name}.yaml")].read_text()
+        assert version["spec"]["pipelineName"] == pipeline["metadata"]["name"]
+        assert version["metadata"]["name"] == f"{pipeline['metadata']['name']}-{version_name(text)}"
+        assert version_name(text) != version_name(text.replace("0.1.0", "0.1.1"))
+    before = version_name("graph")
+    monkeypatch.setattr("pipelines.compiling.code_fingerprint", lambda: "another library")
+    assert version_name("graph") != before
+
+
+@pytest.mark.skipif(not os.environ.get("MEDGANTRY_CRDS"), reason="set MEDGANTRY_CRDS to a folder of CRDs")
+def test_every_supported_release_of_kfp_accepts_the_resources(compiled):
+    definitions = Definitions.read(Path(os.environ["MEDGANTRY_CRDS"]))
+    for name in PIPELINES:
+        for document in yaml.safe_load_all(compiled[Path(f"kubernetes/{name}.yaml")].read_text()):
+            assert faults(document, definitions, every_version=True) == []
