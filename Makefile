@@ -50,8 +50,9 @@ check: $(VENV)/ready  ## What CI runs: format, lint, types, import contracts, go
 compile: $(VENV)/ready  ## Components and pipelines as YAML in dist/
 	$(PY) -m pipelines compile --out dist
 
-goldens: $(VENV)/ready  ## Rewrite the compiled goldens after a wanted change (not in CI)
+goldens: $(VENV)/ready  ## Record anew what is compiled and what the library is, after a wanted change (not in CI)
 	$(PY) -m pipelines compile --out dist && mkdir -p tests/goldens/pipelines && cp dist/pipelines/*.yaml tests/goldens/pipelines/
+	$(PY) -m tests.pipelines.test_library_version
 
 lock: ## Resolve pyproject's ranges anew into requirements.lock (not in CI)
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
