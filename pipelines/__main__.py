@@ -22,6 +22,7 @@ from pipelines.runners.stack import StackError
 
 if TYPE_CHECKING:
     from pipelines.runners.kubeflow import Kubeflow
+    from pipelines.runners.place import Place
 
 PIPELINES: dict[str, BaseComponent] = {
     "brain_tumor_segmentation": brain_tumor_segmentation,
@@ -53,7 +54,9 @@ def list_pipelines() -> None:
 def run(
     name: Name,
     parameter: Parameters = [],  # noqa: B006 typer wants a list
-    on: Annotated[str, typer.Option(help="where steps run: subprocess or kubeflow")] = "subprocess",
+    on: Annotated[
+        str, typer.Option(help="where steps run: subprocess, containers or kubeflow")
+    ] = "subprocess",
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="leave stack and endpoints answering")] = False,
     host: Host = "",
@@ -67,13 +70,15 @@ def run(
     try:
         pipeline = _find(name)
         values = parse_parameters(pipeline, parameter)
-        if on == "subprocess":
-            document = _run_here(pipeline, values, keep=keep, quiet=as_json)
+        if on in ("subprocess", "containers"):
+            document = _run_here(pipeline, values, on, keep=keep, quiet=as_json)
         elif on == "kubeflow":
             server = _connect(host, namespace, ca)
             document = _run_on_kubeflow(server, pipeline, values, experiment, account, wait=wait)
         else:
-            raise MedgantryError(f"Nothing runs on {on!r} here.", "Use --on subprocess or --on kubeflow.")
+            raise MedgantryError(
+                f"Nothing runs on {on!r} here.", "Use --on subprocess, containers or kubeflow."
+            )
     except (MedgantryError, StackError) as error:
         failure = {"step": "", "class": type(error).__name__, "message": str(error), "remedy": ""}
         document = {"pipeline": name, "run_id": None, "state": "failed", "steps": [], "error": failure}
@@ -147,7 +152,7 @@ def clean(
     """Remove shards, checkpoints and served copies that no model, alias or live run refers to."""
     from medgantry.registry.cleaning import find_garbage, remove
     from medgantry.storage import ObjectStore
-    from pipelines.runners.subprocess import use_stack
+    from pipelines.runners.local import use_stack
 
     if not older_than.removesuffix("d").replace(".", "", 1).isdigit():
         raise typer.BadParameter(f"--older-than wants days such as 30d, got {older_than!r}.")
@@ -168,6 +173,7 @@ def up() -> None:
     from medgantry.storage import ObjectStore
     from pipelines.runners.endpoints import Endpoints
     from pipelines.runners.stack import Stack, running
+    from pipelines.runners.subprocess import Processes
 
     environment = running(HOME)
     if environment is None:
@@ -175,7 +181,9 @@ def up() -> None:
         environment = stack.start()
         stack.detach()
     os.environ.update(environment)
-    endpoints = Endpoints(HOME, environment, ObjectStore.from_environment())
+    place = Processes()
+    place.open(environment)
+    endpoints = Endpoints(HOME, place, ObjectStore.from_environment())
     endpoints.start_all()
     endpoints.detach()
     print(f"MLflow {environment['MLFLOW_TRACKING_URI']}")
@@ -209,10 +217,22 @@ def down() -> None:
     print("stopped" if stop_stack(HOME) else "nothing was running")
 
 
-def _run_here(pipeline: BaseComponent, values: dict[str, Any], *, keep: bool, quiet: bool) -> dict[str, Any]:
-    from pipelines.runners.subprocess import run as run_in_processes
+def _run_here(
+    pipeline: BaseComponent, values: dict[str, Any], on: str, *, keep: bool, quiet: bool
+) -> dict[str, Any]:
+    from pipelines.runners.local import run as run_here
+    from pipelines.runners.subprocess import Processes
 
-    document = run_in_processes(pipeline, values, HOME, keep=keep).document()
+    place: Place = Processes()
+    if on == "containers":
+        from pipelines.runners.containers import Containers
+
+        if keep:
+            raise MedgantryError(
+                "The network of --on containers ends with the run.", "Serve with `make up` instead of --keep."
+            )
+        place = Containers(HOME)
+    document = run_here(pipeline, values, HOME, place, keep=keep).document()
     if not quiet:
         _show(document, keep)
     return document

@@ -1,23 +1,18 @@
 """The supervisor of served models on a laptop: makes what `deployments/*.json` asks for."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import urllib3
 
 from medgantry.errors import MedgantryError
 from medgantry.fingerprint import canonical_json
 from medgantry.registry.deployments import read_desired, status_key
 from medgantry.storage import ObjectStore
-from pipelines.runners.stack_state import alive, process_record
+from pipelines.runners.place import ModelServer, Place
+from pipelines.runners.subprocess import end_recorded
 
 _START_SECONDS = 150.0
 
@@ -27,13 +22,13 @@ class Endpoints:
 
     Args:
         home: Where `endpoints.json` and logs lie.
-        environment: The stack's, for the servers.
+        place: Where they live.
         store: Where desired state is read and status written.
     """
 
-    def __init__(self, home: Path, environment: dict[str, str], store: ObjectStore) -> None:
-        self._home, self._environment, self._store = home, environment, store
-        self._servers: dict[str, subprocess.Popen[bytes]] = {}
+    def __init__(self, home: Path, place: Place, store: ObjectStore) -> None:
+        self._home, self._place, self._store = home, place, store
+        self._servers: dict[str, ModelServer] = {}
         self._generations: dict[str, str] = {}
         self.urls: dict[str, str] = {}
         self._ending = threading.Event()
@@ -57,7 +52,7 @@ class Endpoints:
         self._end_watch()
         (self._home / "endpoints.json").unlink(missing_ok=True)
         for server in self._servers.values():
-            _end(server)
+            server.stop()
 
     def detach(self) -> None:
         """Stop watching and leave the servers; `down` ends them later."""
@@ -66,7 +61,7 @@ class Endpoints:
 
     def _remember(self) -> None:
         """Name the running servers, so that the next start ends what a killed runner left."""
-        kept = [process_record(s.pid) for s in self._servers.values() if s.poll() is None]
+        kept = [server.record() for server in self._servers.values()]
         (self._home / "endpoints.json").write_text(json.dumps(kept))
 
     def _end_watch(self) -> None:
@@ -85,7 +80,7 @@ class Endpoints:
                     self._generations[name] = desired["generation"]
                     self._serve(name, desired)
             for name in [name for name in self._servers if name not in wanted]:
-                _end(self._servers.pop(name))
+                self._servers.pop(name).stop()
                 self.urls.pop(name, None)
                 self._generations.pop(name, None)
                 self._remember()
@@ -93,37 +88,28 @@ class Endpoints:
     def _serve(self, name: str, desired: dict[str, str]) -> None:
         old = self._servers.pop(name, None)
         if old is not None:
-            _end(old)
-        port = _free_port()
+            old.stop()
         log = self._home / "logs" / f"endpoint-{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "medgantry.serving.server", "--name", name]
-        command += ["--prefix", desired["prefix"], "--port", str(port), "--host", "127.0.0.1"]
-        with log.open("wb") as stream:
-            self._servers[name] = subprocess.Popen(
-                command,
-                env={**os.environ, **self._environment},
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # a server that is kept outlives this process
-            )
+        server = self._servers[name] = self._place.serve(name, desired["prefix"], log)
         self._remember()
-        url = f"http://127.0.0.1:{port}"
-        fault = self._await(name, url, log)
+        url = server.url
+        fault = self._await(name, server, log)
         status = {"generation": desired["generation"], "url": url, "state": "failed" if fault else "running"}
         if not fault:
             self.urls[name] = url
         status["message"] = fault
         self._store.put_bytes(status_key(name), canonical_json(status).encode())
 
-    def _await(self, name: str, url: str, log: Path) -> str:
+    def _await(self, name: str, server: ModelServer, log: Path) -> str:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
-            if self._servers[name].poll() is not None:
+            if server.ended():
                 return f"the model server ended: {log.read_text()[-1500:]}"
             try:
-                answer = urllib3.request("GET", f"{url}/v2/models/{name}/ready", timeout=2.0, retries=False)
+                answer = urllib3.request(
+                    "GET", f"{server.url}/v2/models/{name}/ready", timeout=2.0, retries=False
+                )
                 if answer.status == 200:
                     return ""
             except urllib3.exceptions.HTTPError:
@@ -138,25 +124,5 @@ def stop_kept(home: Path) -> None:
     if not path.is_file():
         return
     for record in json.loads(path.read_text()):
-        process = alive(record)
-        if process is not None:
-            _end(process)
+        end_recorded(record)
     path.unlink()
-
-
-def _end(process: psutil.Process | subprocess.Popen[bytes]) -> None:
-    """Terminate, or kill what does not listen; one that has ended is left alone."""
-    with suppress(psutil.NoSuchProcess):
-        process.terminate()
-        try:
-            process.wait(timeout=5)
-        except (psutil.TimeoutExpired, subprocess.TimeoutExpired):
-            process.kill()
-            process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -1,279 +1,136 @@
-"""Running a pipeline on this machine: `kfp.local` with steps as processes, over the embedded stack."""
+"""Steps and model servers as processes of this machine."""
 
-import json
-import logging
 import os
-import re
+import socket
 import subprocess
-import threading
-import time
-import uuid
-import warnings
-from collections import deque
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import kfp.local
-from kfp.dsl.base_component import BaseComponent
+import psutil
 from kfp.local import subprocess_task_handler
 
-from medgantry.processes import THREADS, die_with_parent
-from medgantry.steps import LINE_KEY, read_records
-from medgantry.storage import ObjectStore
-from pipelines.runners.display import Display, step_name
-from pipelines.runners.endpoints import Endpoints
-from pipelines.runners.parameters import check_text
-from pipelines.runners.stack import Stack, running
-
-_STORE_VARIABLES = ("MEDGANTRY_S", "AWS_")
-"""Prefixes of the variables that name the object store and its credentials."""
-_TASK = re.compile(r'"outputFile": ?"[^"]*/([^/"]+)/executor_output\.json"')
-_SILENT_FAULT = "Condition evaluation failed"
+from medgantry.processes import die_with_parent
+from pipelines.runners.stack_state import alive, process_record
+from pipelines.runners.step_logs import StepLogs
 
 
-@dataclass(kw_only=True)
-class Outcome:
-    """What a run came to; `document` is what `--json` prints."""
+class Processes:
+    """The place of `--on subprocess`."""
 
-    pipeline: str
-    run_id: str
-    succeeded: bool = False
-    seconds: float = 0.0
-    records: list[dict[str, Any]] = field(default_factory=list)
-    error: dict[str, str] = field(default_factory=dict)
-    addresses: dict[str, str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._environment: dict[str, str] = {}
 
-    def facts(self, step: str) -> dict[str, Any]:
-        """What a step found out."""
-        return next((dict(r["facts"]) for r in self.records if r["step"] == step), {})
+    def arguments(self, values: dict[str, Any]) -> dict[str, Any]:
+        """As they are."""
+        return values
 
-    def document(self) -> dict[str, Any]:
-        """The run as one JSON-ready object."""
-        verdicts = [record["verdicts"] for record in self.records if record["verdicts"]]
-        registration, endpoint = self.facts("register"), self.facts("deploy").get("endpoint", {})
-        return {
-            "pipeline": self.pipeline,
-            "run_id": self.run_id,
-            "state": "succeeded" if self.succeeded else "failed",
-            "seconds": self.seconds,
-            "steps": _by_step(self.records),
-            "error": self.error or None,
-            "ledger": {
-                **(verdicts[-1] if verdicts else {}),
-                "entries": self.facts("ingest_nifti").get("rejected", []),
-            },
-            "metrics": self.facts("evaluate").get("metrics", {}),
-            "model": {"name": registration.get("model"), "version": registration.get("version")},
-            "registration": registration,
-            "mlflow_run": self.facts("summarize_run").get("mlflow_run")
-            or self.facts("train").get("mlflow_run"),
-            "endpoint": endpoint,
-            "addresses": self.addresses,
-        }
+    def open(self, environment: dict[str, str]) -> None:
+        """Steps of kfp.local inherit this process's environment."""
+        self._environment = environment | {"MEDGANTRY_TETHERED": "1"}
+        os.environ.update(self._environment)
 
+    def close(self) -> None:
+        """Processes end with their parent."""
 
-def run(pipeline: BaseComponent, arguments: dict[str, Any], home: Path, *, keep: bool) -> Outcome:
-    """Run a pipeline to its end; the stack and served models go with it unless kept.
-
-    Args:
-        pipeline: The pipeline.
-        arguments: Its parameters.
-        home: Folder of everything that stays, `.medgantry` by default.
-        keep: Leave the stack and served models answering.
-    """
-    run_id = f"{pipeline.name}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
-    outcome = Outcome(pipeline=pipeline.name, run_id=run_id)
-    check_text("the folder of this run", str(home.resolve()))
-    display = Display()
-    with use_stack(home, keep=keep) as environment:
-        os.environ.update(environment)
-        os.environ.update(_step_environment(run_id, pipeline.name, home))
-        store = ObjectStore.from_environment()
-        endpoints = Endpoints(home, environment, store)
-        endpoints.start()
-        began = time.monotonic()
-        steps = _Steps(home / "runs" / run_id, display)
-        try:
-            fault = _run_in_kfp(pipeline, arguments, home / "runs" / run_id, steps)
-        finally:
-            display.stop()
-            _release(endpoints, keep)
-        outcome.seconds = time.monotonic() - began
-        outcome.records = read_records(store, run_id)
-        _close(outcome, steps, fault)
-        outcome.addresses = {
-            "mlflow": environment["MLFLOW_TRACKING_URI"],
-            "s3": _server_address(),
-            **endpoints.urls,
-        }
-    return outcome
-
-
-@contextmanager
-def use_stack(home: Path, *, keep: bool) -> Iterator[dict[str, str]]:
-    """A stack that answers: the kept one, or one that lives as long as the block (longer with `keep`)."""
-    kept = running(home)
-    if kept:
-        yield _own_store_first(kept)
-        return
-    stack = Stack(home)
-    environment = stack.start()
-    try:
-        yield _own_store_first(environment)
-    except BaseException:
-        stack.stop()
-        raise
-    if keep:
-        stack.detach()
-    else:
-        stack.stop()
-
-
-def _own_store_first(environment: dict[str, str]) -> dict[str, str]:
-    """Whoever names an S3 server keeps it, with its credentials; the embedded one then holds MLflow's files only."""
-    if not os.environ.get("MEDGANTRY_S3_ENDPOINT"):
-        return environment
-    return {name: value for name, value in environment.items() if not name.startswith(_STORE_VARIABLES)}
-
-
-def _server_address() -> str:
-    scheme = "http" if os.environ.get("MEDGANTRY_S3_TLS", "").lower() == "false" else "https"
-    return f"{scheme}://{os.environ['MEDGANTRY_S3_ENDPOINT']}"
-
-
-def _release(endpoints: Endpoints, keep: bool) -> None:
-    if keep:
-        endpoints.detach()
-    else:
-        endpoints.stop()
-
-
-def _step_environment(run_id: str, pipeline: str, home: Path) -> dict[str, str]:
-    return {
-        "MEDGANTRY_RUN_ID": run_id,
-        "MEDGANTRY_PIPELINE": pipeline,
-        "MEDGANTRY_TETHERED": "1",
-        "MEDGANTRY_CACHE": str((home / "cache").resolve()),
-        "OMP_NUM_THREADS": str(THREADS),
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "PYTHONUNBUFFERED": "1",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"])),
-    }
-
-
-class _Steps:
-    """Runs step processes for kfp.local: logs per step, records to the display, the tail of what failed."""
-
-    def __init__(self, folder: Path, display: Display) -> None:
-        self._logs = folder / "logs"
-        self._logs.mkdir(parents=True)
-        self._display = display
-        self._lock = threading.Lock()
-        self._count = 0
-        self.failures: list[tuple[str, int, str]] = []
-
-    def run(self, full_command: list[str], env_vars: dict[str, str] | None = None) -> int:
-        """Stand in for `kfp.local.subprocess_task_handler.run_local_subprocess`."""
-        found = _TASK.search(" ".join(full_command))
-        with self._lock:
-            self._count += 1
-            name = f"{self._count:03d}-{found[1] if found else 'step'}"
-        tail: deque[str] = deque(maxlen=60)
-        with (
-            (self._logs / f"{name}.log").open("w") as log,
-            subprocess.Popen(
-                full_command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                env={**os.environ, **(env_vars or {})},
-                preexec_fn=die_with_parent,  # noqa: PLW1509 two system calls, no locks taken
-            ) as process,
-        ):
-            assert process.stdout is not None
-            for line in process.stdout:
-                if line.startswith(f'{{"{LINE_KEY}"'):
-                    self._display.show(json.loads(line)[LINE_KEY])
-                else:
-                    log.write(line)
-                    log.flush()
-                    tail.append(line)
-        if process.returncode:
-            self.failures.append((name, process.returncode, "".join(tail)))
-        return process.returncode
-
-
-def _run_in_kfp(pipeline: BaseComponent, arguments: dict[str, Any], folder: Path, steps: _Steps) -> str:
-    """Run; returns kfp's own complaint, empty when it is content."""
-    log = folder / "kfp.log"
-    handler = logging.FileHandler(log)
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    original = subprocess_task_handler.run_local_subprocess
-    fault = ""
-    with log.open("a") as chatter, redirect_stdout(chatter), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        kfp.local.init(
-            runner=kfp.local.SubprocessRunner(use_venv=False),
-            pipeline_root=str(folder / "outputs"),
-            raise_on_error=True,
+    @contextmanager
+    def steps(self, logs: StepLogs) -> Iterator[Any]:
+        """Run kfp.local's tasks by `_run`."""
+        original = subprocess_task_handler.run_local_subprocess
+        subprocess_task_handler.run_local_subprocess = lambda full_command, env_vars=None: _run(
+            logs, full_command, env_vars or {}
         )
-        root.handlers = [handler]
-        subprocess_task_handler.run_local_subprocess = steps.run
         try:
-            pipeline(**arguments)
-        except Exception as error:  # noqa: BLE001 kfp raises RuntimeError and what its orchestrator meets
-            fault = f"{type(error).__name__}: {error}"
+            yield kfp.local.SubprocessRunner(use_venv=False)
         finally:
             subprocess_task_handler.run_local_subprocess = original
-            root.handlers, root.level = before, level
-            handler.close()
-    if not fault and _SILENT_FAULT in log.read_text():
-        fault = f"kfp.local skipped a branch it could not evaluate; see {log}."
-    return fault
+
+    def serve(self, name: str, prefix: str, log: Path) -> "ServerProcess":
+        """Start one on a free port; it gets a session of its own, as a server that is kept outlives us."""
+        port = _free_port()
+        command = [sys.executable, "-m", "medgantry.serving.server", "--name", name]
+        command += ["--prefix", prefix, "--port", str(port), "--host", "127.0.0.1"]
+        environment = {**os.environ, **self._environment}
+        environment.pop("MEDGANTRY_TETHERED", None)
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return ServerProcess(process, f"http://127.0.0.1:{port}")
 
 
-def _close(outcome: Outcome, steps: _Steps, fault: str) -> None:
-    """Decide how the run ended, and find the error a person wants to read."""
-    failed = [record for record in outcome.records if record["state"] != "succeeded"]
-    outcome.succeeded = not fault and not failed
-    if outcome.succeeded:
-        return
-    for record in failed:
-        if record["error"]:
-            outcome.error = {"step": step_name(record), **record["error"]}
-            return
-    if steps.failures:
-        name, code, tail = steps.failures[-1]
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
-        outcome.error = {
-            "step": name,
-            "class": "StepEnded",
-            "message": f"{name} {how}.\n{tail[-3000:]}",
-            "remedy": "",
-        }
-        return
-    outcome.error = {"step": "", "class": "PipelineFailed", "message": fault, "remedy": ""}
+class ServerProcess:
+    """A model server as a process.
+
+    Args:
+        process: The process.
+        url: Its address.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], url: str) -> None:
+        self._process, self.url = process, url
+
+    def ended(self) -> bool:
+        """Whether it is gone by itself."""
+        return self._process.poll() is not None
+
+    def stop(self) -> None:
+        """Terminate, or kill what does not listen."""
+        end_process(self._process)
+
+    def record(self) -> dict[str, Any]:
+        """Process ID and start."""
+        return {} if self.ended() else process_record(self._process.pid)
 
 
-def _by_step(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row per step: wall time, iterations, reuse."""
-    rows: dict[str, dict[str, Any]] = {}
-    for record in records:
-        row = rows.setdefault(
-            record["step"],
-            {"step": record["step"], "iterations": 0, "reused": True, "began": record["started"]},
-        )
-        row["iterations"] += 1
-        row["reused"] = row["reused"] and record["reused"]
-        row["seconds"] = max(record["ended"], record["started"]) - row["began"]
-        row["state"] = record["state"] if row.get("state", "succeeded") == "succeeded" else row["state"]
-        detail = {"iteration": record["iteration"], "reused": record["reused"], **record["facts"]}
-        row.setdefault("facts", []).append(detail)
-    return [{key: value for key, value in row.items() if key != "began"} for row in rows.values()]
+def end_recorded(record: dict[str, Any]) -> None:
+    """End a server that another runner left."""
+    process = alive(record) if record else None
+    if process is not None:
+        end_process(process)
+
+
+def end_process(process: psutil.Process | subprocess.Popen[bytes]) -> None:
+    """Terminate, or kill what does not listen; one that has ended is left alone."""
+    with suppress(psutil.NoSuchProcess):
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except (psutil.TimeoutExpired, subprocess.TimeoutExpired):
+            process.kill()
+            process.wait()
+
+
+def _run(logs: StepLogs, command: list[str], env_vars: dict[str, str]) -> int:
+    """Stand in for `kfp.local.subprocess_task_handler.run_local_subprocess`."""
+    name = logs.name(command)
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, **env_vars},
+        preexec_fn=die_with_parent,  # noqa: PLW1509 two system calls, no locks taken
+    ) as process:
+        assert process.stdout is not None
+        tail = logs.follow(name, process.stdout)
+    if process.returncode:
+        logs.fail(name, process.returncode, tail)
+    return process.returncode
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -3,7 +3,7 @@
 import inspect
 
 import kserve.model_server
-from kfp.local import subprocess_task_handler
+from kfp.local import docker_task_handler, subprocess_task_handler
 from kserve.protocol.rest.server import RESTServer
 
 
@@ -13,6 +13,12 @@ def test_kfp_runs_steps_through_the_function_we_replace():
         "env_vars",
     ]
     assert "run_local_subprocess(" in inspect.getsource(subprocess_task_handler.SubprocessTaskHandler.run)
+
+
+def test_kfp_runs_containers_through_the_function_we_replace():
+    names = list(inspect.signature(docker_task_handler.run_docker_container).parameters)
+    assert names == ["client", "image", "command", "volumes", "container_run_args"]
+    assert "run_docker_container(" in inspect.getsource(docker_task_handler.DockerTaskHandler.run)
 
 
 def test_kserve_starts_the_server_we_replace():
