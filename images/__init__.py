@@ -1,0 +1,1 @@
+"""The container images: their locks, how they are built."""
