@@ -6,10 +6,10 @@ SOURCE ?= .medgantry/phantoms/demo
 DEMO_OVERRIDE := {"epochs": 80, "patch_size": [48, 48, 32], "batch_size": 2, "learning_rate": 0.002, "loss\#_target_": "DiceCELoss"}
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test e2e fuzz soak bench check compile lock down up goldens
+.PHONY: help demo run test e2e fuzz soak bench check compile lock image-locks images down up goldens
 
 help:  ## Say what every target does; CI runs `check`
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -59,6 +59,12 @@ lock: ## Resolve pyproject's ranges anew into requirements.lock (not in CI)
 	.venv-lock/bin/pip install --quiet '.[authoring,train,track,serve,stack,dev]'
 	{ echo '# Made by `make lock` from the ranges in pyproject.toml.'; .venv-lock/bin/pip freeze --exclude medgantry | sed 's/^torch==\([0-9.]*\)+cpu$$/torch==\1/'; } > requirements.lock
 	rm -rf .venv-lock
+
+image-locks: $(VENV)/ready  ## Write the images' locks after a change of requirements.lock (not in CI)
+	$(PY) -m images.locks
+
+images:  ## Build the container images; images/README.md says how where there is no registry (not in CI)
+	PYTHONPATH=src $(PYTHON) -m images.build
 
 up: $(VENV)/ready  ## Start the stack and what was deployed, until `make down`
 	$(PY) -m pipelines up
