@@ -1,10 +1,11 @@
-"""Builds the three images: `make images`. README.md beside this file describes the variables."""
+"""Builds the images: `make images`. README.md beside this file describes the variables."""
 
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from components import images
@@ -12,9 +13,19 @@ from medgantry import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = {"data": images.DATA, "torch": images.TORCH, "serve": images.SERVE}
+# Handed on to the build where they are set. VARIANT means nothing to the image data.
+VARIABLES = (
+    "BASE",
+    "VARIANT",
+    "SOURCE_URL",
+    "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "PIP_CERT",
+)
 
 
-def find_engine(candidates: tuple[str, ...] = ("docker", "podman", "buildah")) -> str | None:
+def find_engine(candidates: Iterable[str] = ("docker", "podman", "buildah")) -> str | None:
     """The first engine that is installed and answers; a docker client without its daemon does not.
 
     Args:
@@ -26,22 +37,39 @@ def find_engine(candidates: tuple[str, ...] = ("docker", "podman", "buildah")) -
     return None
 
 
+def command(engine: str, image: str, revision: str) -> list[str]:
+    """The engine's command that builds an image.
+
+    Args:
+        engine: docker, podman or buildah.
+        image: `data`, `torch` or `serve`.
+        revision: The commit's name.
+    """
+    given = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    if image == "data":
+        given.pop("VARIANT", None)
+    values = {"VERSION": __version__, "REVISION": revision} | given
+    arguments = [f"--build-arg={name}={value}" for name, value in values.items()]
+    if engine != "docker":  # which cannot mount folders during a build
+        # What pip is told to read here, it reads there.
+        paths = [
+            given[name] for name in ("PIP_FIND_LINKS", "PIP_CERT") if Path(given.get(name, "")).is_absolute()
+        ]
+        arguments += [f"--volume={path}:{path}:ro" for path in paths]
+    arguments += shlex.split(os.environ.get("ENGINE_ARGS", ""))
+    return [engine, "build", f"--file=images/{image}/Dockerfile", f"--tag={NAMES[image]}", *arguments, "."]
+
+
 def main() -> None:
-    """Build every image, the small one first."""
+    """Build the images named on the command line, or all."""
     engine = os.environ.get("ENGINE") or find_engine()
     if engine is None:
         sys.exit("No docker, podman or buildah answers here. On Debian: apt-get install podman")
     # The commit's full name; with -dirty where the tree differs from it.
     describe = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     revision = subprocess.run(describe, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
-    values = {"VERSION": __version__, "REVISION": revision}
-    values |= {name: os.environ[name] for name in ("BASE", "SOURCE_URL") if name in os.environ}
-    for image, tag in NAMES.items():
-        variant = {} if image == "data" else {"VARIANT": os.environ.get("VARIANT", "cpu")}
-        arguments = [f"--build-arg={name}={value}" for name, value in (values | variant).items()]
-        more = shlex.split(os.environ.get("ENGINE_ARGS", ""))
-        file = f"--file=images/{image}/Dockerfile"
-        subprocess.run([engine, "build", file, f"--tag={tag}", *arguments, *more, "."], cwd=ROOT, check=True)
+    for image in sys.argv[1:] or NAMES:
+        subprocess.run(command(engine, image, revision), cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":
