@@ -6,9 +6,9 @@ SOURCE ?= .medgantry/phantoms/demo
 DEMO_OVERRIDE := {"epochs": 80, "patch_size": [48, 48, 32], "batch_size": 2, "learning_rate": 0.002, "loss\#_target_": "DiceCELoss"}
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test e2e fuzz soak bench check compile lock image-locks images down up goldens
+.PHONY: help demo run test e2e fuzz soak bench check compile lock image-locks base-image images image-tests down up goldens
 
-help:  ## Say what every target does; CI runs `check`
+help:  ## Say what every target does; CI runs `check` and `image-tests`
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
 
 $(VENV)/ready: requirements.lock pyproject.toml
@@ -39,7 +39,7 @@ soak: $(VENV)/ready  ## Store away for a minute, runner killed again and again (
 bench: $(VENV)/ready  ## Each measured stage against a named peer, in the same run (not in CI)
 	$(PY) -m benchmarks
 
-check: $(VENV)/ready  ## What CI runs: format, lint, types, import contracts, goldens, tests
+check: $(VENV)/ready  ## What CI runs first: format, lint, types, import contracts, goldens, tests
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
@@ -63,8 +63,14 @@ lock: ## Resolve pyproject's ranges anew into requirements.lock (not in CI)
 image-locks: $(VENV)/ready  ## Write the images' locks after a change of requirements.lock (not in CI)
 	$(PY) -m images.locks
 
-images:  ## Build the container images; images/README.md says how where there is no registry (not in CI)
+base-image:  ## A base for the images from Debian's packages, without a registry (needs root and mmdebstrap; CI)
+	PYTHONPATH=src $(PYTHON) -m images.base $(MIRROR)
+
+images:  ## Build the container images; images/README.md says how where there is no registry (CI: image-tests)
 	PYTHONPATH=src $(PYTHON) -m images.build
+
+image-tests: $(VENV)/ready  ## Build the images and run them as a cluster would (CI, after check)
+	$(PY) -m pytest -m images
 
 up: $(VENV)/ready  ## Start the stack and what was deployed, until `make down`
 	$(PY) -m pipelines up
