@@ -126,8 +126,9 @@ def test_a_lock_is_all_that_the_extras_ask_for_and_nothing_else(image, lock):
     assert pins.keys() - asked == {"kfp"}, "KFP's executor needs none of KFP's dependencies"
 
 
-def test_the_cuda_wheels_exist_and_fit_each_other():
-    pins = locks.read(FOLDER / "torch" / "requirements.cuda.lock")
+@pytest.mark.parametrize("image", ["torch", "serve"])
+def test_the_cuda_wheels_exist_and_fit_each_other(image):
+    pins = locks.read(FOLDER / image / "requirements.cuda.lock")
     # The other packages are installed here, in the same versions.
     names = [name for name in pins if locks.is_cuda(name) or name == "torch"]
     try:
