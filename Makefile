@@ -6,7 +6,7 @@ SOURCE ?= .medgantry/phantoms/demo
 DEMO_OVERRIDE := {"epochs": 80, "patch_size": [48, 48, 32], "batch_size": 2, "learning_rate": 0.002, "loss\#_target_": "DiceCELoss"}
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test e2e fuzz soak bench check compile lock image-locks base-image images image-tests down up goldens
+.PHONY: help demo run test test-cluster e2e fuzz soak bench check compile lock image-locks base-image images image-tests down up goldens
 
 help:  ## Say what every target does; CI runs `check` and `image-tests`
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -65,6 +65,10 @@ image-locks: $(VENV)/ready  ## Write the images' locks after a change of require
 
 base-image:  ## A base for the images from Debian's packages, without a registry (needs root and mmdebstrap; CI)
 	PYTHONPATH=src $(PYTHON) -m images.base $(MIRROR)
+
+test-cluster: $(VENV)/ready  ## Launchers, deployment and manifests on the API server of KUBECONFIG (CRDs, no operators; not in CI)
+	MEDGANTRY_TEST_KUBECONFIG="$${KUBECONFIG:?name a kubeconfig of an administrator}" $(PY) -m pytest -m "cluster or not cluster" \
+	  tests/cluster tests/medgantry/training/launchers/test_cluster_job.py tests/medgantry/serving/test_kserve.py
 
 images:  ## Build the container images; images/README.md says how where there is no registry (CI: image-tests)
 	PYTHONPATH=src $(PYTHON) -m images.build

@@ -1,7 +1,7 @@
 """Steps and model servers in containers of our images, over the socket of Docker or Podman.
 
 They run as a cluster runs them: no root, no capabilities, a file system that is read-only but for declared places,
-and a network that reaches the S3 server and MLflow and nothing else.
+and a network whose only ways out are the S3 server, MLflow, and what this machine itself offers on every address.
 """
 
 import hashlib
@@ -25,6 +25,11 @@ from pipelines.runners.step_logs import StepLogs
 
 _LABEL = "medgantry.home"
 _PASSED_ON = ("MEDGANTRY_", "AWS_", "MLFLOW_", "OMP_", "PYTHONUNBUFFERED", "DO_NOT_TRACK")
+_THROUGH_MLFLOW = {
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
+}
+"""MLflow would hand out addresses in the S3 server as this machine has them, which the network does not know."""
 _LOOPBACK = ("127.0.0.1", "localhost")
 _USER = os.getuid() or 10001
 
@@ -94,11 +99,10 @@ class Containers:
                 else:
                     self._hosts[host] = gateway
         self._relay = Relay(gateway, targets)
-        self._environment = {key: value for key, value in settings.items() if key != "MEDGANTRY_TETHERED"}
+        settings.pop("MEDGANTRY_TETHERED", None)
+        self._environment = settings | _THROUGH_MLFLOW
         cache = Path(environment["MEDGANTRY_CACHE"])
-        cache.mkdir(parents=True, exist_ok=True)
-        if os.getuid() == 0:
-            cache.chmod(0o777)  # the home around it is ours alone
+        _open_to_steps(cache)
         self._cache = str(cache)
 
     def close(self) -> None:
@@ -111,12 +115,12 @@ class Containers:
 
     @contextmanager
     def steps(self, logs: StepLogs) -> Iterator[Any]:
-        """Run kfp.local's tasks by `_run`, which knows how a container ended; kfp's own takes some failures for success."""
+        """Run kfp.local's tasks by `run_step`, which knows how a container ended; kfp's own takes some failures for success."""
         original = docker_task_handler.run_docker_container
         before = os.umask(0 if os.getuid() == 0 else 0o022)  # kfp.local makes the folders that steps write to
 
         def run(client: Any, image: str, command: list[str], volumes: dict[str, Any], **_: Any) -> int:
-            return self._run(logs, image, command, volumes)
+            return self.run_step(logs, image, command, volumes)
 
         docker_task_handler.run_docker_container = run
         try:
@@ -133,8 +137,11 @@ class Containers:
         address = container.attrs["NetworkSettings"]["Networks"][self._network.name]["IPAddress"]
         return ServerContainer(container, f"http://{address}:8080", log)
 
-    def _run(self, logs: StepLogs, image: str, command: list[str], volumes: dict[str, Any]) -> int:
+    def run_step(self, logs: StepLogs, image: str, command: list[str], volumes: dict[str, Any]) -> int:
+        """Run a step to its end; returns its exit code."""
         name = logs.name(command)
+        for path in volumes:
+            _open_to_steps(Path(path))
         mounts = volumes | {path: {"bind": path, "mode": "ro"} for path in self._sources}
         container = self._start(image, command, mounts | {self._cache: {"bind": self._cache, "mode": "rw"}})
         try:
@@ -206,6 +213,13 @@ class ServerContainer:
     def record(self) -> dict[str, Any]:
         """Nothing: containers are found by their label."""
         return {}
+
+
+def _open_to_steps(folder: Path) -> None:
+    """Let a step's user write here; the home around it is its owner's alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.getuid() == 0:
+        folder.chmod(0o777)
 
 
 def _address(name: str, value: str, settings: Mapping[str, str]) -> tuple[str, int]:

@@ -39,13 +39,11 @@ def walk_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 @functools.cache
 def code_fingerprint() -> str:
-    """What our code is: the version when installed from a wheel, the sources' hash in a checkout.
+    """What our code is: version and hash of the sources, the same in a checkout, an image and an installed wheel.
 
-    Work is keyed by content; in a checkout the code is part of that content.
+    Work is keyed by content, and the code is part of that content.
     """
     package = Path(medgantry.__file__).parent
-    if "site-packages" in package.parts:
-        return medgantry.__version__
     sources = {
         name: hash_file(path)
         for name, path in walk_files(package)

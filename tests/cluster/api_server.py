@@ -24,6 +24,7 @@ import yaml
 
 Object = dict[str, Any]
 ADMIN = "admin"
+RBAC = "rbac.authorization.k8s.io"
 _PATH = re.compile(
     r"^/(?:api/v1|apis/(?P<group>[^/]+)/(?P<version>[^/]+))"
     r"(?:/namespaces/(?P<namespace>[^/]+)/(?P<plural>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<sub>[^/]+))?)?)?$"
@@ -93,9 +94,11 @@ class ApiServer:
     """The server; its methods are what controllers and tests do as cluster administrators.
 
     Args:
-        roles: Role and RoleBinding objects; they say what service accounts may do.
+        roles: Role and RoleBinding objects; with those that are created they say what service accounts may do.
         validate: Raises ValueError for an object that a real server would refuse.
     """
+
+    keeps_logs = True
 
     def __init__(
         self, roles: Iterable[Object] = (), validate: Callable[[Object], None] | None = None
@@ -217,6 +220,13 @@ class ApiServer:
             elif group:
                 change = {key: value for key, value in change.items() if key != "status"}
             _merge(target, change)
+            if self._validate:
+                try:
+                    self._validate(target)
+                except ValueError as error:
+                    target.clear()
+                    target.update(before)
+                    raise Refusal(422, str(error)) from error
             if target.get("spec") != before.get("spec"):
                 target["metadata"]["generation"] += 1
             if target != before:
@@ -311,15 +321,16 @@ class ApiServer:
         self.calls.append(Call(user, verb, group, resource))
 
     def _allows(self, user: str, verb: str, group: str, resource: str) -> bool:
+        roles = [*self._roles, *self._created("roles", "Role"), *self._created("rolebindings", "RoleBinding")]
         bound = {
             item["roleRef"]["name"]
-            for item in self._roles
+            for item in roles
             if item["kind"] == "RoleBinding"
             and any(s["kind"] == "ServiceAccount" and s["name"] == user for s in item["subjects"])
         }
         rules = [
             rule
-            for item in self._roles
+            for item in roles
             if item["kind"] == "Role" and item["metadata"]["name"] in bound
             for rule in item["rules"]
         ]
@@ -327,6 +338,18 @@ class ApiServer:
             group in rule["apiGroups"] and resource in rule["resources"] and verb in rule["verbs"]
             for rule in rules
         )
+
+    def _created(self, plural: str, kind: str) -> tuple[Object, ...]:
+        with self._changed:
+            places = [place for place in self._store.objects if place[:2] == (RBAC, plural)]
+            return [
+                {**item, "kind": kind} for place in places for item in self._store.objects[place].values()
+            ]
+
+    def token(self, account: str) -> Object:
+        """What a TokenRequest gives."""
+        self._tokens[f"token-{account}"] = account
+        return {"kind": "TokenRequest", "status": {"token": f"token-{account}"}}
 
     def discover(self, group: str, version: str) -> Object:
         kinds = self._kinds.get((group, version))
@@ -445,6 +468,9 @@ class _Handler(BaseHTTPRequestHandler):
         if path.startswith("/openapi/v3/apis/"):
             self._json(200, state.openapi(*path.removeprefix("/openapi/v3/apis/").split("/")))
             return
+        if path.removeprefix("/api/v1/namespaces").count("/") <= 1 and path.startswith("/api/v1/namespaces"):
+            self._json(200, {"kind": "Namespace"})  # they need not be made
+            return
         found = _PATH.match(path)
         if not found:
             raise Refusal(404, path)
@@ -476,7 +502,8 @@ class _Handler(BaseHTTPRequestHandler):
         if verb == "get":
             self._json(200, state.get(*where))
         elif verb == "create":
-            self._json(201, state.create(group, plural, body, namespace))
+            answer = state.token(name) if sub == "token" else state.create(group, plural, body, namespace)
+            self._json(201, answer)
         elif verb == "patch":
             self._json(200, self._patch(group, plural, name, body, namespace, sub))
         elif verb == "delete":

@@ -8,16 +8,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.cluster.api_server import ApiServer, Object, Refusal
 
 PYTORCH = ("kubeflow.org", "pytorchjobs")
 TRAIN = ("trainer.kubeflow.org", "trainjobs")
+SCRIPTED = "medgantry.test/scripted"
+_PORT = "medgantry.test/port"
 
 
 def condition(kind: str, status: str = "True", reason: str = "", message: str = "") -> Object:
-    return {"type": kind, "status": status, "reason": reason, "message": message}
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    held = {"type": kind, "status": status, "reason": reason or kind, "message": message}
+    return {**held, "lastTransitionTime": now}
 
 
 class Operators:
@@ -122,7 +127,7 @@ class Operators:
         self._say(TRAIN, job, {"conditions": status, "jobsStatus": [active]})
 
     def _say(self, kind: tuple[str, str], job: Object, status: Object) -> None:
-        if (job.get("status") or {}).get("scripted"):
+        if SCRIPTED in job["metadata"].get("annotations", {}):
             return  # a test plays the operator for this job
         self._server.patch(*kind, job["metadata"]["name"], {"status": status}, sub="status")
 
@@ -136,7 +141,8 @@ class Operators:
     ) -> list[str]:
         present = {pod["metadata"]["name"]: pod for pod in self._server.list("", "pods")}
         phases = []
-        port = present[wanted[0][0]]["spec"]["port"] if wanted[0][0] in present else free_port()
+        first = present.get(wanted[0][0])
+        port = first["metadata"]["annotations"][_PORT] if first else str(free_port())
         for index, (name, template, labels) in enumerate(wanted):
             key = f"{name}@{job['metadata']['name']}"
             if suspended:
@@ -149,8 +155,13 @@ class Operators:
                 owner = {"kind": job["kind"], "name": job["metadata"]["name"], "uid": job["metadata"]["uid"]}
                 owner["apiVersion"] = job["apiVersion"]
                 pod = {
-                    "metadata": {"name": name, "labels": labels, "ownerReferences": [owner]},
-                    "spec": {**template["spec"], "port": port},
+                    "metadata": {
+                        "name": name,
+                        "labels": labels,
+                        "annotations": {_PORT: port},
+                        "ownerReferences": [owner],
+                    },
+                    "spec": template["spec"],
                     "status": {"phase": "Pending"},
                 }
                 present[name] = self._server.create("", "pods", pod)
@@ -160,7 +171,7 @@ class Operators:
                         "PET_NODE_RANK": str(index),
                         "PET_NPROC_PER_NODE": each,
                     }
-                    rank |= {"PET_MASTER_ADDR": "127.0.0.1", "PET_MASTER_PORT": str(port)}
+                    rank |= {"PET_MASTER_ADDR": "127.0.0.1", "PET_MASTER_PORT": port}
                     self._start(key, name, present[name], container, rank)
             phases.append(self._server.get("", "pods", name)["status"]["phase"])
         return phases
@@ -241,7 +252,8 @@ def script(server: ApiServer, kind: tuple[str, str], steps: Callable[[str], None
 
 def set_status(server: ApiServer, kind: tuple[str, str], name: str, status: Object) -> None:
     """Write a job's status as a test wants it."""
-    server.patch(*kind, name, {"status": {**status, "scripted": True}}, sub="status")
+    server.patch(*kind, name, {"metadata": {"annotations": {SCRIPTED: "true"}}})
+    server.patch(*kind, name, {"status": status}, sub="status")
 
 
 def _container_status(name: str, state: Object) -> Object:

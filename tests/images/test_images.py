@@ -6,7 +6,7 @@ import json
 import os
 import re
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,35 +59,10 @@ SECRETS = r"find /etc /home /opt /root /srv /usr \( -name pip.conf -o -name .net
 WRITABLE = r"find /opt/medgantry /usr/share/sbom -not -type l \( -not -user 0 -o -perm /022 \) -print"
 
 
-@pytest.fixture(scope="session")
-def engine() -> str:
-    """An engine that really runs containers here."""
-    found = os.environ.get("ENGINE") or build.find_engine(("docker", "podman"))
-    if found is None:
-        pytest.skip("no docker or podman answers; on Debian: apt-get install podman")
-    base = os.environ.get("BASE", "docker.io/library/python:3.11-slim-bookworm")
-    tried = subprocess.run(
-        [found, "run", "--rm", "--network=none", base, "true"], check=False, capture_output=True, text=True
-    )
-    if tried.returncode:
-        pytest.skip(f"{found} cannot run {base} here, see images/README.md: {tried.stderr.strip()[-500:]}")
-    return found
-
-
 @pytest.fixture(scope="session", params=list(build.NAMES))
-def image(engine: str, request: pytest.FixtureRequest) -> str:
+def image(built: Callable[[str], str], request: pytest.FixtureRequest) -> str:
     """`data`, `torch` or `serve`, once it is built."""
-    made = subprocess.run(
-        [sys.executable, "-m", "images.build", request.param],
-        check=False,
-        cwd=build.ROOT,
-        env=os.environ | {"ENGINE": engine},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert made.returncode == 0, made.stdout[-5000:]
-    return str(request.param)
+    return built(request.param)
 
 
 @pytest.fixture

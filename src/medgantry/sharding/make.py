@@ -45,7 +45,9 @@ class ShardMaker:
                 cases[case_id] = {tensor: _facts(part) for tensor, part in result.items()}
                 tensors |= {f"{case_id}.{tensor}": part.stored for tensor, part in result.items()}
             path = scratch / "shard.safetensors"
-            write_shard(path, tensors, {"shard_id": shard.shard_id, "cases": cases})
+            write_shard(
+                path, tensors, {"cases": cases}
+            )  # content alone: equal content is equal bytes everywhere
             sha256 = hash_file(path)
             data_key = f"shards/{spec}/{shard.shard_id}-{sha256[:16]}.safetensors"
             sidecar = {

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from manifests.check import Definitions, faults
 from medgantry.cluster import Cluster, ClusterRefused
@@ -18,8 +17,8 @@ from medgantry.serving.target import DeploymentFailed, Release
 from medgantry.storage import ObjectStore
 from tests.cluster.api_server import ApiServer, Object, Refusal
 from tests.cluster.kserve_operator import SERVICES, served
+from tests.cluster.opening import documents, open_server
 
-BASE = Path(__file__).parents[3] / "manifests/base"
 NAME = "brain-tumor"
 STANDARD = Capacity(mode="Standard", replicas="2-4")
 WITH_CANARY = {
@@ -80,10 +79,7 @@ def release(version: int) -> Release:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ApiServer]:
-    state = ApiServer(
-        [item for item in yaml.safe_load_all((BASE / "rbac/pipeline.yaml").read_text()) if item]
-    )
-    state.offer(*RESOURCE, "InferenceService")
+    state = open_server(documents("rbac/pipeline.yaml"), [(*RESOURCE, "InferenceService")])
     path = state.kubeconfig(tmp_path / "kubeconfig", "medgantry-pipeline", "default")
     monkeypatch.setenv("KUBECONFIG", str(path))
     monkeypatch.setattr(kserve, "_SECONDS_BETWEEN_LOOKS", 0.02)
@@ -267,7 +263,7 @@ def test_the_role_has_the_verbs_that_are_used_and_no_others(target, server):
     used = {
         call.verb for call in server.calls if call.resource == "inferenceservices" and call.user != "admin"
     }
-    roles = [item for item in yaml.safe_load_all((BASE / "rbac/pipeline.yaml").read_text()) if item]
+    roles = documents("rbac/pipeline.yaml")
     (role,) = [
         item for item in roles if item["kind"] == "Role" and item["metadata"]["name"] == "medgantry-deploy"
     ]

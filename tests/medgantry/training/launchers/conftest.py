@@ -4,30 +4,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from medgantry.training.job import Job
 from tests.cluster.api_server import ApiServer, Object
+from tests.cluster.opening import documents, open_server
 from tests.cluster.operators import Operators
 
-MANIFESTS = Path(__file__).parents[4] / "manifests/base"
-
-
-def documents(path: Path) -> list[Object]:
-    return [item for item in yaml.safe_load_all(path.read_text()) if item]
+KINDS = (
+    ("kubeflow.org", "v1", "pytorchjobs", "PyTorchJob"),
+    ("trainer.kubeflow.org", "v1alpha1", "trainjobs", "TrainJob"),
+    ("trainer.kubeflow.org", "v1alpha1", "trainingruntimes", "TrainingRuntime"),
+    ("argoproj.io", "v1alpha1", "workflows", "Workflow"),
+)
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ApiServer]:
-    roles = [*documents(MANIFESTS / "rbac/pipeline.yaml"), *documents(MANIFESTS / "janitor/janitor.yaml")]
-    state = ApiServer(roles)
-    state.offer("kubeflow.org", "v1", "pytorchjobs", "PyTorchJob")
-    state.offer("trainer.kubeflow.org", "v1alpha1", "trainjobs", "TrainJob")
-    state.offer("trainer.kubeflow.org", "v1alpha1", "trainingruntimes", "TrainingRuntime")
-    state.offer("argoproj.io", "v1alpha1", "workflows", "Workflow")
-    state.create(
-        "trainer.kubeflow.org", "trainingruntimes", documents(MANIFESTS / "training/runtime.yaml")[0]
-    )
+    roles = [
+        item
+        for name in ("rbac/pipeline", "rbac/workers", "janitor/janitor")
+        for item in documents(f"{name}.yaml")
+    ]
+    state = open_server(roles, KINDS)
+    state.create("trainer.kubeflow.org", "trainingruntimes", documents("training/runtime.yaml")[0])
     monkeypatch.setenv(
         "KUBECONFIG", str(state.kubeconfig(tmp_path / "kubeconfig", "medgantry-pipeline", "default"))
     )
@@ -45,16 +44,22 @@ def operators(server: ApiServer) -> Iterator[Operators]:
 @pytest.fixture
 def step_pod(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Object:
     """The pod this step runs in, owned by a workflow, as KFP makes it."""
-    workflow = server.create("argoproj.io", "workflows", {"kind": "Workflow", "metadata": {"name": "run-1"}})
+    workflow = server.create(
+        "argoproj.io", "workflows", {"kind": "Workflow", "metadata": {"name": "run-1"}, "spec": {}}
+    )
     owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "run-1"}
     owner["uid"] = workflow["metadata"]["uid"]
+    confined = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     pod = {
+        "kind": "Pod",
         "metadata": {"name": "step-1", "ownerReferences": [{**owner, "controller": True}]},
         "spec": {
+            "serviceAccountName": "medgantry-pipeline",
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
             "containers": [
-                {"name": "wait", "image": "argoexec"},
-                {"name": "main", "image": "medgantry/python-torch:0.1.0"},
-            ]
+                {"name": "wait", "image": "argoexec", "securityContext": confined},
+                {"name": "main", "image": "medgantry/python-torch:0.1.0", "securityContext": confined},
+            ],
         },
         "status": {"phase": "Running"},
     }
