@@ -56,7 +56,7 @@ goldens: $(VENV)/ready  ## Record anew what is compiled and what the library is,
 
 lock: ## Resolve pyproject's ranges anew into requirements.lock (not in CI)
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/pip install --quiet '.[authoring,train,track,serve,cluster,stack,dev]'
+	.venv-lock/bin/pip install --quiet '.[authoring,dicom,train,track,serve,cluster,stack,dev]'
 	{ echo '# Made by `make lock` from the ranges in pyproject.toml.'; .venv-lock/bin/pip freeze --all --exclude pip --exclude medgantry | sed 's/^torch==\([0-9.]*\)+cpu$$/torch==\1/'; } > requirements.lock
 	rm -rf .venv-lock
 

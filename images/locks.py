@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = {
-    "data": ["track", "tracking-server"],  # MLflow's server runs from it too
+    "data": ["dicom", "track", "tracking-server"],  # MLflow's server runs from it too
     "torch": ["track", "train", "cluster"],
     "serve": ["track", "train", "cluster", "serve"],
 }

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 
 from medgantry.errors import TooManyRejected
 
-Verdict = Literal["ok", "repaired", "rejected"]
+Verdict = Literal["excluded", "ok", "repaired", "rejected"]
 
-_VERDICTS: tuple[Verdict, ...] = ("ok", "repaired", "rejected")
+_VERDICTS: tuple[Verdict, ...] = ("excluded", "ok", "repaired", "rejected")
 
 SCHEMA = pa.schema(
     [
@@ -27,6 +27,20 @@ SCHEMA = pa.schema(
 )
 
 
+class Unusable(Exception):
+    """An item breaks a rule: becomes a `rejected` entry, never an end of the step.
+
+    Args:
+        rule: The rule.
+        evidence: What was found.
+        remedy: What to do.
+    """
+
+    def __init__(self, rule: str, evidence: str, remedy: str) -> None:
+        super().__init__(rule, evidence, remedy)  # all three, so that it crosses processes
+        self.rule, self.evidence, self.remedy = rule, evidence, remedy
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """One verdict about one item."""
@@ -36,7 +50,8 @@ class Entry:
     step: str
     """The step that judged it."""
     verdict: Verdict
-    """`ok`, `repaired` (the evidence says what was done) or `rejected`."""
+    """`ok`, `repaired` (the evidence says what was done), `rejected`, or `excluded`: sound for all we know, but not
+    chosen by a declared rule."""
     rule: str
     """The rule that decided."""
     evidence: str = ""
@@ -46,12 +61,15 @@ class Entry:
 
 
 def counts(entries: Iterable[Entry]) -> dict[str, int]:
-    """Number of items per verdict; an item counts once, by its worst; all three verdicts are always there."""
+    """Number of items per verdict; an item counts once, by its worst.
+
+    `ok`, `repaired` and `rejected` are always there, `excluded` where something was.
+    """
     worst: dict[str, int] = {}
     for entry in entries:
         worst[entry.item] = max(worst.get(entry.item, 0), _VERDICTS.index(entry.verdict))
     found = Counter(_VERDICTS[index] for index in worst.values())
-    return {verdict: found[verdict] for verdict in _VERDICTS}
+    return {verdict: found[verdict] for verdict in _VERDICTS if found[verdict] or verdict != "excluded"}
 
 
 def write(entries: Sequence[Entry], path: Path) -> None:

@@ -12,9 +12,9 @@ from medgantry.errors import InvalidInput
 from medgantry.ingest.brats import read_brats
 from medgantry.ingest.candidate import Candidate, Layout
 from medgantry.ingest.decathlon import read_decathlon
-from medgantry.ingest.nifti_facts import NiftiFacts, Unusable, read_facts
+from medgantry.ingest.nifti_facts import NiftiFacts, read_facts
 from medgantry.ingest.table import read_table
-from medgantry.ledger import Entry, check_budget
+from medgantry.ledger import Entry, Unusable, check_budget
 from medgantry.storage import ObjectStore
 from medgantry.storage.files import Source
 

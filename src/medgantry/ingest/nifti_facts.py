@@ -12,20 +12,7 @@ from nibabel.affines import voxel_sizes
 from numpy.typing import NDArray
 
 from medgantry.fingerprint import hash_file
-
-
-class Unusable(Exception):
-    """A file or case breaks a rule.
-
-    Args:
-        rule: The rule.
-        evidence: What was found.
-        remedy: What to do.
-    """
-
-    def __init__(self, rule: str, evidence: str, remedy: str) -> None:
-        super().__init__(rule, evidence, remedy)  # all three, so that it crosses processes
-        self.rule, self.evidence, self.remedy = rule, evidence, remedy
+from medgantry.ledger import Unusable
 
 
 @dataclass(frozen=True, kw_only=True)

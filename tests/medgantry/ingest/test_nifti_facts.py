@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medgantry.ingest.nifti_facts import Unusable, read_facts
+from medgantry.ingest.nifti_facts import read_facts
+from medgantry.ledger import Unusable
 
 VOXELS = np.arange(4 * 3 * 2, dtype=np.int16).reshape(4, 3, 2) % 4
 WHOLE = nib.Nifti1Image(VOXELS, np.diag([1.0, 1.0, 2.0, 1.0])).to_bytes()

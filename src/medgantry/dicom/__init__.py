@@ -1,0 +1,1 @@
+"""DICOM objects: judged, read, de-identified, written."""
