@@ -1,0 +1,1 @@
+"""Synthetic DICOM objects whose truth is known from arrays of our own, never from a reader."""
