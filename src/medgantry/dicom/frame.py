@@ -1,0 +1,224 @@
+"""One slice: a single-frame file, or one frame of an enhanced multi-frame file (PS3.3 C.7.6.16)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydicom import Dataset
+
+from medgantry.dicom.header import Header, value_numbers, value_text
+from medgantry.ledger import Unusable
+
+COMPLETE = "every slice has its geometry"
+_GEOMETRY = (
+    ("ImagePositionPatient", 3, "PlanePositionSequence"),
+    ("ImageOrientationPatient", 6, "PlaneOrientationSequence"),
+    ("PixelSpacing", 2, "PixelMeasuresSequence"),
+)
+_REPEATS = (
+    ("AcquisitionNumber", ""),
+    ("TemporalPositionIdentifier", ""),
+    ("TemporalPositionIndex", "FrameContentSequence"),
+    ("StackID", "FrameContentSequence"),
+    ("EchoTime", ""),
+    ("EffectiveEchoTime", "MREchoSequence"),
+    ("DiffusionBValue", "MRDiffusionSequence"),
+    ("TriggerTime", ""),
+    ("ImageType", ""),
+)
+"""What may tell apart slices at one position: another acquisition, time point, echo or weighting."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PixelFormat:
+    """How stored values lie in a file (PS3.3 C.7.6.3.1)."""
+
+    rows: int
+    columns: int
+    frames: int
+    kind: str
+    """`u` or `i` for whole numbers, `f` for FloatPixelData and DoubleFloatPixelData."""
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    photometric: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frame:
+    """Where one slice lies and how its values are read. Lengths in mm, LPS+ patient coordinates."""
+
+    path: Path
+    pixels_at: int
+    transfer_syntax: str
+    index: int
+    """Number of the frame in its file, from 0."""
+    sop_instance_uid: str
+    frame_of_reference_uid: str
+    pixels: PixelFormat
+    position_mm: tuple[float, float, float]
+    """Centre of the first voxel."""
+    orientation: tuple[float, ...]
+    """Direction cosines: of increasing column (3), then of increasing row (3)."""
+    pixel_spacing_mm: tuple[float, float]
+    """Between rows, between columns."""
+    rescale: tuple[float, float] | None
+    """Slope and intercept; None when the file says none."""
+    padding: tuple[int, int] | None
+    """First and last stored value that means 'no data here'."""
+    repeats: tuple[str, ...]
+    """What may tell this slice from another at the same position."""
+    localizer: bool
+
+
+def read_frames(header: Header) -> list[Frame]:
+    """All slices of an image file.
+
+    Raises:
+        Unusable: If geometry or the description of the pixels is missing or makes no sense.
+    """
+    pixels = _pixel_format(header)
+    return [_frame(header, pixels, index, groups) for index, groups in enumerate(_groups(header, pixels))]
+
+
+def is_localizer(header: Header) -> bool:
+    """Whether the file says that it is a scout."""
+    return "LOCALIZER" in header.text("ImageType").upper().split("\\")
+
+
+def _pixel_format(header: Header) -> PixelFormat:
+    if "MOSAIC" in header.text("ImageType").upper().split("\\"):
+        raise Unusable(
+            "a frame is one slice", "it is a mosaic", "Export it as an enhanced multi-frame series."
+        )
+    if not header.pixel_keyword:
+        raise Unusable("an image has pixels", "there is no pixel data", "Fetch the series again.")
+    rows, columns = _needed(header, "Rows"), _needed(header, "Columns")
+    if (header.whole("SamplesPerPixel") or 1) != 1 or header.text("PhotometricInterpretation") not in (
+        "MONOCHROME1",
+        "MONOCHROME2",
+    ):
+        found = header.text("PhotometricInterpretation") or "no PhotometricInterpretation"
+        raise Unusable("a voxel is one grey value", found[:16], "Choose series of grey images in `select`.")
+    allocated = _needed(header, "BitsAllocated")
+    if header.pixel_keyword != "PixelData":
+        kind, stored, high = "f", allocated, allocated - 1
+    else:
+        kind = "ui"[_needed(header, "PixelRepresentation", least=0, most=1)]
+        stored = _needed(header, "BitsStored", most=allocated)
+        high = _needed(header, "HighBit", least=stored - 1, most=allocated - 1)
+    if allocated not in ((32, 64) if kind == "f" else (8, 16, 32)):
+        raise Unusable("BitsAllocated is 8, 16 or 32", str(allocated), "Convert the series.")
+    return PixelFormat(
+        rows=rows,
+        columns=columns,
+        frames=_needed(header, "NumberOfFrames") if header.whole("NumberOfFrames") is not None else 1,
+        kind=kind,
+        bits_allocated=allocated,
+        bits_stored=stored,
+        high_bit=high,
+        photometric=header.text("PhotometricInterpretation"),
+    )
+
+
+def _needed(header: Header, keyword: str, least: int = 1, most: int = 65535) -> int:
+    value = header.whole(keyword)
+    if value is None or not least <= value <= most:
+        raise Unusable(f"{keyword} is {least} to {most}", str(value), "Export the series again.")
+    return value
+
+
+class _Groups:
+    """The functional groups that hold for one frame: its own first, the shared ones after (PS3.3 C.7.6.16.1.1)."""
+
+    def __init__(self, shared: Dataset | None, own: Dataset | None, top: Dataset) -> None:
+        self._places = [place for place in (own, shared) if place is not None]
+        self._top = top
+
+    def find(self, keyword: str, sequence: str) -> Dataset:
+        """The data set that holds an attribute, inside its group or at the top."""
+        for place in self._places:
+            items: Any = place.get(sequence) if sequence else None
+            if items and keyword in items[0]:
+                return items[0]
+        return self._top
+
+
+def _groups(header: Header, pixels: PixelFormat) -> Iterator[_Groups]:
+    top = header.dataset
+    try:
+        own: Any = top.get("PerFrameFunctionalGroupsSequence")
+        shared: Any = top.get("SharedFunctionalGroupsSequence")
+    except Exception as error:
+        raise Unusable("functional groups can be read", type(error).__name__, "Export it again.") from error
+    if pixels.frames > 1 and (own is None or len(own) != pixels.frames):
+        raise Unusable(
+            "a multi-frame file describes each frame",
+            f"{pixels.frames} frames, {0 if own is None else len(own)} described",
+            "Export it as an enhanced or as single-frame files.",
+        )
+    for index in range(pixels.frames):
+        yield _Groups(shared[0] if shared else None, own[index] if own else None, top)
+
+
+def _frame(header: Header, pixels: PixelFormat, index: int, groups: _Groups) -> Frame:
+    geometry: dict[str, tuple[float, ...]] = {}
+    for keyword, count, sequence in _GEOMETRY:
+        numbers = value_numbers(groups.find(keyword, sequence), keyword)
+        if len(numbers) != count:
+            raise Unusable(
+                COMPLETE, f"{keyword} has {len(numbers)} of {count} values", "Export it with its geometry."
+            )
+        geometry[keyword] = numbers
+    spacing = geometry["PixelSpacing"]
+    if min(spacing) <= 0:
+        raise Unusable("PixelSpacing is positive", str(spacing), "Export the series again.")
+    position = geometry["ImagePositionPatient"]
+    return Frame(
+        path=header.path,
+        pixels_at=header.pixels_at,
+        transfer_syntax=header.transfer_syntax,
+        index=index,
+        sop_instance_uid=header.text("SOPInstanceUID"),
+        frame_of_reference_uid=header.text("FrameOfReferenceUID"),
+        pixels=pixels,
+        position_mm=(position[0], position[1], position[2]),
+        orientation=geometry["ImageOrientationPatient"],
+        pixel_spacing_mm=(spacing[0], spacing[1]),
+        rescale=_rescale(header, groups),
+        padding=_padding(header, pixels),
+        repeats=tuple(value_text(groups.find(keyword, place), keyword) for keyword, place in _REPEATS),
+        localizer=is_localizer(header),
+    )
+
+
+def _rescale(header: Header, groups: _Groups) -> tuple[float, float] | None:
+    if header.dataset.get("ModalityLUTSequence"):
+        raise Unusable(
+            "values are rescaled linearly",
+            "there is a Modality LUT",
+            "Export the series with a linear rescale.",
+        )
+    pair = []
+    for keyword in ("RescaleSlope", "RescaleIntercept"):
+        pair.append(value_numbers(groups.find(keyword, "PixelValueTransformationSequence"), keyword))
+    if pair == [(), ()]:
+        return None
+    if any(len(numbers) != 1 for numbers in pair) or pair[0][0] == 0:
+        raise Unusable(
+            "slope and intercept are one number each, the slope not 0", str(pair), "Export the series again."
+        )
+    return pair[0][0], pair[1][0]
+
+
+def _padding(header: Header, pixels: PixelFormat) -> tuple[int, int] | None:
+    first = header.whole("PixelPaddingValue")
+    if first is None:
+        return None
+    last = header.whole("PixelPaddingRangeLimit")
+    last = first if last is None else last
+    if pixels.kind == "i":  # its VR follows PixelRepresentation, which writers get wrong
+        wrap = 1 << pixels.bits_allocated
+        first, last = ((value - wrap if value >= wrap // 2 else value) for value in (first, last))
+    return min(first, last), max(first, last)
