@@ -26,12 +26,20 @@ from medgantry.ledger import Unusable
 Array = NDArray[Any]
 COMPLETE = "the pixel data are complete"
 AGAIN = "Fetch the series again."
+DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
+"""Deflated Image Frame Compression, which pydicom does not know."""
 _END_OF_IMAGE = b"\xff\xd9"
 _FASTEST = {
     **dict.fromkeys(JPEG2000TransferSyntaxes, "gdcm"),
     **dict.fromkeys(JPEGTransferSyntaxes[2:], "gdcm"),
 }
 """GDCM needs 60 % of openjpeg's time for JPEG 2000 and is the only one for lossless JPEG."""
+
+
+def is_compressed(syntax: str) -> bool:
+    """Whether frames are compressed one by one; also true of a transfer syntax that nobody knows."""
+    known = UID(syntax)
+    return not known.is_transfer_syntax or known.is_encapsulated
 
 
 def stored_values(frames: Sequence[Frame], out: Array) -> None:
@@ -123,7 +131,7 @@ def _decode(frames: Sequence[Frame], places: Sequence[int], out: Array) -> None:
 
 def _one_frame(dataset: Any, frame: Frame, index: int) -> Array:
     syntax = UID(frame.transfer_syntax)
-    if syntax.is_encapsulated and syntax in (
+    if syntax in (
         *JPEGTransferSyntaxes,
         *JPEG2000TransferSyntaxes,
         *JPEGLSTransferSyntaxes,
@@ -132,7 +140,7 @@ def _one_frame(dataset: Any, frame: Frame, index: int) -> Array:
         code = get_frame(dataset.PixelData, index, number_of_frames=frame.pixels.frames)
         if not code.rstrip(b"\0").endswith(_END_OF_IMAGE):
             raise Unusable(COMPLETE, "a compressed frame has no end", AGAIN)
-    elif not syntax.is_encapsulated:
+    elif not is_compressed(syntax):
         wanted = (
             frame.pixels.rows * frame.pixels.columns * frame.pixels.frames * frame.pixels.bits_allocated // 8
         )

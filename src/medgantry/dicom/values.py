@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.uid import UID
 
-from medgantry.dicom.decoding import dtype_of, stored_values
+from medgantry.dicom.decoding import dtype_of, is_compressed, stored_values
 from medgantry.dicom.frame import Frame
 
 Array = NDArray[Any]
@@ -29,7 +28,7 @@ def read_values(frames: Sequence[Frame], *, workers: int = 1) -> Array:
     Raises:
         Unusable: If pixel data are damaged.
     """
-    if workers > 1 and len(frames) > 2 * workers and UID(frames[0].transfer_syntax).is_encapsulated:
+    if workers > 1 and len(frames) > 2 * workers and is_compressed(frames[0].transfer_syntax):
         parts = np.array_split(np.arange(len(frames)), workers)
         with ProcessPoolExecutor(workers, multiprocessing.get_context("forkserver")) as pool:
             chunks = list(pool.map(read_values, [[frames[index] for index in part] for part in parts]))

@@ -1,6 +1,6 @@
 """A stack of slices to a volume: checked, decoded, rescaled."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,9 @@ RESCALED = ("CT",)
 """Modalities whose rescale is required (PS3.3 C.8.2.1): without it values are not Hounsfield units."""
 
 
+SliceKey = tuple[str, int]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Volume:
     """Voxels with their place."""
@@ -28,8 +31,9 @@ class Volume:
     grid: Grid
     repairs: tuple[str, ...]
     """What was done to the series, in words; empty when nothing was."""
-    sop_instance_uids: tuple[str, ...]
-    """Of the slices used, ascending along the normal."""
+    slices: Mapping[SliceKey, int]
+    """(SOP Instance UID, frame number from 0) -> slice index; without slices that lie between those of the grid."""
+    frame_of_reference_uid: str
 
 
 def read_volume(
@@ -60,13 +64,27 @@ def read_volume(
     voxels = read_values(ordered, workers=workers)
     if "padding" in repairs:
         done += repair_padding(voxels, padded_voxels(ordered, voxels))
+    along = placement.along_mm
     voxels, placement, words = repair_geometry(voxels, placement, needed)
     return Volume(
         voxels=voxels,
         grid=regular_grid(placement, *voxels.shape[1:]),
         repairs=(*done, *words),
-        sop_instance_uids=tuple(frame.sop_instance_uid for frame in ordered),
+        slices=_slice_indices(ordered, along, placement),
+        frame_of_reference_uid=ordered[0].frame_of_reference_uid,
     )
+
+
+def _slice_indices(
+    ordered: Sequence[Frame], along_mm: NDArray[np.float64], placement: Placement
+) -> dict[SliceKey, int]:
+    index = (along_mm - placement.along_mm[0]) / placement.spacing_mm
+    off = np.abs(index - np.round(index)) * placement.spacing_mm
+    return {
+        (frame.sop_instance_uid, frame.index): round(float(place))
+        for frame, place, far in zip(ordered, index, off, strict=True)
+        if far <= placement.tolerance_mm
+    }
 
 
 def _check_shared(frames: Sequence[Frame], modality: str) -> None:
