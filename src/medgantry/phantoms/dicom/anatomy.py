@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 Points = NDArray[np.float64]
 Values = NDArray[np.float64]
 
-_EDGE = 0.08  # share of a radius over which an edge fades: wide enough for linear interpolation to follow
 _WAVES = 6
 
 
@@ -72,6 +71,7 @@ class Body:
         palette: The modality's values.
         parts: Organs and lesions.
         waves: (wave, 4) of the texture: a wave vector in the body's coordinates, and a phase.
+        edge: Share of a radius over which an edge fades.
     """
 
     middle_mm: Points
@@ -80,6 +80,7 @@ class Body:
     palette: Palette
     parts: tuple[Ellipsoid, ...]
     waves: NDArray[np.float64]
+    edge: float
 
     def coordinates(self, points_mm: Points) -> NDArray[np.float64]:
         """Return the body's coordinates (..., 3) of points (..., 3) in LPS millimetres."""
@@ -90,14 +91,14 @@ class Body:
         """Return the noiseless values (...) at points (..., 3) in LPS millimetres."""
         local = self.coordinates(points_mm)
         # The shift makes no two slices mirror images of each other.
-        inside = _soft(local + 0.04 * local[..., :1], (0.0, 0.0, 0.0), (1.15, 0.82, 0.86))
+        inside = _soft(local + 0.04 * local[..., :1], (0.0, 0.0, 0.0), (1.15, 0.82, 0.86), self.edge)
         texture = np.zeros(local.shape[:-1])
         for *vector, phase in self.waves:
             texture += np.sin(local @ np.array(vector) + phase)
         within = self.palette.tissue - self.palette.air + self.palette.texture * texture / np.sqrt(_WAVES)
         values: Values = self.palette.air + inside * within
         for part in self.parts:
-            values += part.contrast * _soft(local, part.centre, part.radii)
+            values += part.contrast * _soft(local, part.centre, part.radii, self.edge)
         return values
 
 
@@ -109,6 +110,7 @@ def make_body(
     half_mm: NDArray[np.float64],
     palette: Palette,
     lesions: tuple[Ellipsoid, ...] = (),
+    edge: float,
 ) -> Body:
     """Draw a body.
 
@@ -119,6 +121,7 @@ def make_body(
         half_mm: (3,) half the volume's extent along these axes.
         palette: The modality's values.
         lesions: Regions to be added as they are.
+        edge: Share of a radius over which an edge fades.
     """
     organs = tuple(
         Ellipsoid(
@@ -132,7 +135,7 @@ def make_body(
     phases = rng.uniform(0.0, 2 * np.pi, size=(_WAVES, 1))
     return Body(
         middle_mm=middle_mm, axes=axes, half_mm=half_mm, palette=palette, parts=organs + lesions,
-        waves=np.hstack([vectors, phases]),
+        waves=np.hstack([vectors, phases]), edge=edge,
     )  # fmt: skip
 
 
@@ -148,7 +151,9 @@ def _distance(local: NDArray[np.float64], centre: tuple[float, ...], radii: tupl
     return distance
 
 
-def _soft(local: NDArray[np.float64], centre: tuple[float, ...], radii: tuple[float, ...]) -> Values:
-    """Return 1 inside and 0 outside (...), with a smooth edge."""
-    soft: Values = 0.5 - 0.5 * np.tanh((_distance(local, centre, radii) - 1.0) / (2 * _EDGE))
+def _soft(
+    local: NDArray[np.float64], centre: tuple[float, ...], radii: tuple[float, ...], edge: float
+) -> Values:
+    """Return 1 inside and 0 outside (...), fading over a share `edge` of the radii."""
+    soft: Values = 0.5 - 0.5 * np.tanh((_distance(local, centre, radii) - 1.0) / (2 * edge))
     return soft

@@ -173,6 +173,7 @@ def _draw_body(spec: SeriesSpec) -> Body:
         / 2,
         palette=PALETTES[spec.modality],
         lesions=spec.lesions,
+        edge=spec.edge,
     )
 
 

@@ -54,7 +54,9 @@ class SeriesSpec:
     padding_value: int | None = None
     """Stored value outside a circular field of view; None: no padding."""
     noise: bool = True
-    """Without noise the volume is smooth and can be interpolated."""
+    """Gaussian noise in every voxel."""
+    edge: float = 0.08
+    """Share of an organ's radius over which its edge fades; the larger, the better to interpolate."""
     lesions: tuple[Ellipsoid, ...] = ()
 
     patient_id: str = "PHANTOM-0001"
