@@ -1,22 +1,27 @@
-"""NIfTI ingest: any layout we read, to a cohort with a verdict for every case."""
+"""Ingest of volumes: any layout and format we read, to a cohort of NIfTI files, a verdict for every case."""
 
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from medgantry.cohort import Case, Cohort, File
 from medgantry.errors import InvalidInput
+from medgantry.fingerprint import hash_value
 from medgantry.ingest.brats import read_brats
 from medgantry.ingest.candidate import Candidate, Layout
 from medgantry.ingest.decathlon import read_decathlon
 from medgantry.ingest.nifti_facts import NiftiFacts, read_facts
 from medgantry.ingest.table import read_table
+from medgantry.ingest.volumes.convert import as_nifti
+from medgantry.ingest.volumes.formats import companions, format_of
 from medgantry.ledger import Entry, Unusable, check_budget
 from medgantry.storage import ObjectStore
-from medgantry.storage.files import Source
+from medgantry.storage.files import Source, keep
 
 STEP = "ingest_nifti"
 ALIGNMENT_TOLERANCE_MM = 1e-2
@@ -100,6 +105,7 @@ def ingest(source: Source, layout: Layout, config: IngestConfig, store: ObjectSt
                 step=STEP,
                 verdict="ok",
                 rule="files, geometry and labels were checked",
+                evidence=_conversions(facts),
             )
         )
     check_budget(entries, total=len(layout.candidates), max_rejected=config.max_rejected)
@@ -118,6 +124,27 @@ def ingest(source: Source, layout: Layout, config: IngestConfig, store: ObjectSt
     )
 
 
+def _conversions(facts: Mapping[str, NiftiFacts]) -> str:
+    found = [f"{name} ({format_of(name).name})" for name, fact in facts.items() if fact.conversion]
+    return f"converted to nii.gz: {', '.join(found)}" if found else ""
+
+
+def files_read(source: Source, layout: Layout) -> list[str]:
+    """Every file that decides the cohort, sorted: those of the layout and those that belong to them."""
+    listed = set(source.names())
+    named = {name for c in layout.candidates for name in (*c.images.values(), c.label) if name}
+    return sorted({part for name in named for part in (name, *_companions(source, name, listed))})
+
+
+def _companions(source: Source, name: str, listed: set[str]) -> list[str]:
+    """What lies beside a file and belongs to it, as far as the source has it."""
+    if name not in listed:
+        return []
+    path = PurePosixPath(name)
+    beside = companions(path.name, lambda: source.open_local(name))
+    return [part for part in (str(path.with_name(other)) for other in beside) if part in listed]
+
+
 Judgement = tuple[dict[str, NiftiFacts], frozenset[int]]
 
 
@@ -127,43 +154,69 @@ def _judge_all(
     """Candidates with their judgement; reading is spread over the cores, one case in memory on each."""
     listed = set(source.names())
 
-    def bring(candidate: Candidate) -> dict[str, Path]:
+    def bring(candidate: Candidate) -> tuple[dict[str, Path], list[str]]:
         wanted = {*candidate.images.values(), *([candidate.label] if candidate.label else [])}
-        return {
+        paths = {
             name: source.open_local(name) if name in listed else Path("not in the source") / name
             for name in wanted
         }
+        beside = [part for name in sorted(wanted) for part in _companions(source, name, listed)]
+        for part in beside:
+            source.open_local(part)
+        return paths, beside
 
-    with ThreadPoolExecutor(2) as fetchers, ProcessPoolExecutor(2) as judges:
+    with (
+        TemporaryDirectory(prefix="medgantry-") as scratch,
+        ThreadPoolExecutor(2) as fetchers,
+        ProcessPoolExecutor(2) as judges,
+    ):
         for start in range(0, len(layout.candidates), 8):
             batch = layout.candidates[start : start + 8]
             brought = list(fetchers.map(bring, batch))
+            places = [Path(scratch) / str(start + number) for number in range(len(batch))]
             jobs = [
-                judges.submit(_judge, candidate, paths, layout.channels, codes)
-                for candidate, paths in zip(batch, brought, strict=True)
+                judges.submit(_judge, candidate, paths, place, layout.channels, codes)
+                for candidate, (paths, _), place in zip(batch, brought, places, strict=True)
             ]
-            for candidate, job, paths in zip(batch, jobs, brought, strict=True):
+            for candidate, job, (paths, beside), place in zip(batch, jobs, brought, places, strict=True):
                 yield candidate, job.result()
-                for name in paths:
+                shutil.rmtree(place)
+                for name in (*paths, *beside):
                     source.forget(name)
 
 
 def _judge(
-    candidate: Candidate, paths: Mapping[str, Path], channels: Sequence[str], codes: frozenset[int]
+    candidate: Candidate,
+    paths: Mapping[str, Path],
+    place: Path,
+    channels: Sequence[str],
+    codes: frozenset[int],
 ) -> Judgement | Unusable:
+    place.mkdir()
     try:
-        return _check_case(candidate, paths, channels, codes)
+        return _check_case(candidate, paths, place, channels, codes)
     except Unusable as verdict:
         return verdict
 
 
 def _check_case(
-    candidate: Candidate, paths: Mapping[str, Path], channels: Sequence[str], codes: frozenset[int]
+    candidate: Candidate,
+    paths: Mapping[str, Path],
+    place: Path,
+    channels: Sequence[str],
+    codes: frozenset[int],
 ) -> Judgement:
+    def facts_of(name: str, *, is_label: bool = False) -> tuple[NiftiFacts, frozenset[int]]:
+        folder = place / hash_value(name)  # two folders may hold files of one name
+        folder.mkdir(exist_ok=True)
+        readable = as_nifti(paths[name], folder)
+        fact, found = read_facts(readable, is_label=is_label)
+        return replace(fact, conversion=None if readable == paths[name] else readable), found
+
     absent = [channel for channel in channels if channel not in candidate.images]
     if absent:
         raise Unusable("every channel has a file", f"{absent} are missing", "Add the files.")
-    facts = {name: read_facts(paths[name])[0] for name in sorted(set(candidate.images.values()))}
+    facts = {name: facts_of(name)[0] for name in sorted(set(candidate.images.values()))}
     for name, fact in facts.items():
         _check_channels(name, fact, candidate, len(channels))
     reference_name, reference = next(iter(facts.items()))
@@ -171,7 +224,7 @@ def _check_case(
         _check_aligned(reference_name, reference, name, fact)
     found: frozenset[int] = frozenset()
     if candidate.label:
-        label, found = read_facts(paths[candidate.label], is_label=True)
+        label, found = facts_of(candidate.label, is_label=True)
         if len(label.shape) != 3:
             raise Unusable(
                 "a label map has three axes", f"{candidate.label} has {label.shape}", "Export it again."
@@ -218,7 +271,12 @@ def _check_aligned(name_a: str, a: NiftiFacts, name_b: str, b: NiftiFacts) -> No
 def _file_rows(
     candidate: Candidate, facts: Mapping[str, NiftiFacts], source: Source, store: ObjectStore
 ) -> list[File]:
-    uris = {name: source.keep(name, fact.sha256, store) for name, fact in facts.items()}
+    uris = {
+        name: keep(store, fact.conversion, fact.sha256)
+        if fact.conversion
+        else source.keep(name, fact.sha256, store)
+        for name, fact in facts.items()
+    }
 
     def row(name: str, role: str, channel: str, index: int) -> File:
         fact = facts[name]

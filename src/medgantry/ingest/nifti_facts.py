@@ -27,6 +27,8 @@ class NiftiFacts:
     """4x4, voxel index -> RAS+ mm."""
     spacing_mm: tuple[float, ...]
     orientation: str
+    conversion: Path | None = None
+    """The NIfTI file that was made from a file of another format, which the other facts are about."""
 
 
 def read_facts(path: Path, *, is_label: bool = False) -> tuple[NiftiFacts, frozenset[int]]:
@@ -50,7 +52,7 @@ def read_facts(path: Path, *, is_label: bool = False) -> tuple[NiftiFacts, froze
         raise
     except Exception as error:  # nibabel raises many kinds for damaged files
         raise Unusable("the file is readable NIfTI", f"{path.name}: {error}", "Export it again.") from error
-    _check_geometry(path.name, voxels.shape, affine)
+    check_geometry(path.name, voxels.shape, affine)
     if not is_label and voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
         raise Unusable(
             "intensities are finite",
@@ -97,7 +99,12 @@ def _check_voxels(name: str, image: nibabel.Nifti1Image, size: int) -> None:
         )
 
 
-def _check_geometry(name: str, shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
+def check_geometry(name: str, shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
+    """Refuse what cannot be placed in space.
+
+    Raises:
+        Unusable: If the affine is not finite or not invertible, or there are not three or four axes.
+    """
     if not np.isfinite(affine).all():
         raise Unusable(
             "the affine is finite", f"{name} has {affine[:3].tolist()}", "Export it with its geometry."

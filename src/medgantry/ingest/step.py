@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from medgantry import ledger
 from medgantry.cohort import Cohort
 from medgantry.fingerprint import code_fingerprint, hash_value
-from medgantry.ingest.nifti import STEP, IngestConfig, ingest, read_layout
+from medgantry.ingest.nifti import STEP, IngestConfig, files_read, ingest, read_layout
 from medgantry.parameters import json_object
 from medgantry.steps import reuse_or_build, step
 from medgantry.storage import ObjectStore
@@ -37,8 +37,13 @@ def ingest_nifti(
         store = ObjectStore.from_environment()
         place = Source(source, Path(scratch), source_md5)
         found = read_layout(place, config)
-        names = sorted({name for c in found.candidates for name in (*c.images.values(), c.label) if name})
-        content = [asdict(found), place.fingerprint(names), asdict(config), source, code_fingerprint()]
+        content = [
+            asdict(found),
+            place.fingerprint(files_read(place, found)),
+            asdict(config),
+            source,
+            code_fingerprint(),
+        ]
 
         def build(folder: Path) -> None:
             ingest(place, found, config, store).save(folder)

@@ -1,0 +1,1 @@
+"""Volumes in formats other than NIfTI, which ingest reads and keeps as NIfTI."""
