@@ -9,6 +9,7 @@ MedgantryError
  ├── ObjectMissing       the store answers, the object is not there
  ├── PreconditionFailed  a conditional PUT lost: somebody else was first
  ├── Superseded          another attempt of the same training took over
+ ├── SourceUnavailable   a PACS or archive does not answer: retrying can help
  └── StoreUnavailable    the store does not answer: retrying can help
 """
 
@@ -61,3 +62,7 @@ class Superseded(MedgantryError):
 
 class StoreUnavailable(MedgantryError):
     """The store does not answer; retrying can help."""
+
+
+class SourceUnavailable(MedgantryError):
+    """A PACS or an archive that images come from does not answer; retrying can help."""

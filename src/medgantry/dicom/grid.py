@@ -217,12 +217,12 @@ def check_shear(placement: Placement) -> None:
 
 
 def missing_slices(placement: Placement) -> dict[int, int]:
-    """Slice -> how many are missing after it, when every step is a multiple of the smallest; else empty."""
+    """Slice -> how many are missing after it, when most steps are the smallest and the others multiples; else empty."""
     steps = placement.steps_mm
     base = float(np.mean(steps[steps < 1.5 * steps.min()]))
     times = np.round(steps / base)
     # A tolerance per missing slice would let any spacing pass as a multiple.
-    if np.abs(steps - times * base).max() > 2 * placement.tolerance_mm or times.min() < 1:
+    if np.abs(steps - times * base).max() > 2 * placement.tolerance_mm or 2 * np.sum(times == 1) <= len(times):
         return {}
     return {int(index): int(times[index]) - 1 for index in np.flatnonzero(times > 1)}
 

@@ -1,0 +1,247 @@
+"""De-identifying one data set, by the profile's table, and for what the table does not name by its VR.
+
+What is kept is named here; text that nobody vouched for goes. So a new or misused attribute cannot leak a name.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydicom import DataElement, Dataset
+from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.dataset import FileMetaDataset
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.tag import BaseTag
+
+from medgantry.dicom.deidentification.private import is_safe_private
+from medgantry.dicom.deidentification.profile import Profile
+from medgantry.dicom.deidentification.pseudonyms import Pseudonyms
+from medgantry.dicom.deidentification.vocabulary import KEPT_BYTES, is_technical
+
+STANDARD_UIDS = "1.2.840.10008."
+DUMMY = "REMOVED"
+OLDEST_AGE = 89
+"""Years; above it an age counts as an identifier (45 CFR 164.514(b)(2)(i)(C))."""
+STRUCTURAL = frozenset({"Modality", "PhotometricInterpretation", "SpecificCharacterSet", "SegmentationType"})
+"""Code strings without which an object cannot be read; they are never taken for a patient's name."""
+_TEXT = {"LO", "SH", "UC", "ST", "LT", "UT", "UR", "PN", "AE"}
+_BYTES = {"OB", "OW", "OF", "OD", "OL", "OV", "UN", "OB or OW", "US or OW"}
+_CODE_STRING = re.compile(r"[A-Z0-9_ ]{0,16}")
+_LONG_NUMBER = re.compile(r"\d{5}")
+
+
+@dataclass(kw_only=True)
+class Done:
+    """What was done to a data set: action and keyword -> how often."""
+
+    actions: Counter[str] = field(default_factory=Counter)
+
+    def note(self, action: str, element: DataElement) -> None:
+        """Count an action; private attributes are not named, for their creators may be."""
+        keyword = "private" if element.tag.is_private else keyword_for_tag(element.tag) or "unknown"
+        self.actions[f"{action} {keyword}"] += 1
+
+
+class Deidentifier:
+    """A profile with the key's pseudonyms.
+
+    Args:
+        profile: What is done to which attribute.
+        pseudonyms: What names become.
+        skip: Names of rules to leave out, for proving that the verifier notices; never used otherwise.
+    """
+
+    def __init__(self, profile: Profile, pseudonyms: Pseudonyms, skip: Collection[str] = ()) -> None:
+        self._profile, self._pseudonyms, self._skip = profile, pseudonyms, frozenset(skip)
+
+    def __call__(self, dataset: Dataset) -> Done:
+        """De-identify a data set with its file meta, in place."""
+        done = Done()
+        patient = str(dataset.get("PatientID", "") or "") or str(dataset.get("StudyInstanceUID", ""))
+        names = _names(dataset)
+        clean = str(dataset.get("BurnedInAnnotation", "")) == "NO"
+        self._walk(dataset, patient, names, done)
+        self._patient(dataset, patient)
+        self._file_meta(dataset)
+        if "preamble" not in self._skip:
+            dataset.preamble = b"\0" * 128
+        if "method" not in self._skip:
+            self._say_so(dataset, clean)
+        return done
+
+    def _walk(self, dataset: Dataset, patient: str, names: Collection[str], done: Done) -> None:
+        for tag in list(dataset.keys()):
+            try:
+                element = dataset[tag]
+            except Exception:  # noqa: BLE001 a value that pydicom cannot convert cannot be judged either
+                del dataset[tag]
+                continue
+            action = self._action(element, names)
+            if action == "keep" and element.VR == "SQ":
+                for item in element.value:
+                    self._walk(item, patient, names, done)
+            if action == "keep" or (action == "uid" and str(element.value).startswith(STANDARD_UIDS)):
+                continue
+            done.note(action, element)
+            self._apply(dataset, element, action, patient)
+
+    def _action(self, element: DataElement, names: Collection[str]) -> str:
+        """`keep`, `remove`, `empty`, `dummy`, `uid` or `shift`."""
+        tag = element.tag
+        if tag.is_private or _repeating(tag):
+            return self._unlisted(tag, element)
+        listed = self._profile.actions.get(int(tag), "")
+        rule = {"X": "remove", "Z": "empty", "D": "dummy", "U": "uid", "K": "keep", "S": "shift"}.get(
+            listed, ""
+        )
+        if rule in ("uid", "keep") and element.VR == "SQ":
+            rule = "keep"
+        if rule == "" or (rule == "keep" and element.VR != "SQ"):
+            rule = _by_vr(element)
+            if rule == "remove" and listed == "K":
+                rule = "keep"
+        if rule == "keep" and element.VR in (*_TEXT, "CS") and keyword_for_tag(tag) not in STRUCTURAL:
+            rule = "remove" if _mentions(element, names) else "keep"
+        return "keep" if keyword_for_tag(tag) in self._skip or rule in self._skip else rule
+
+    def _unlisted(self, tag: BaseTag, element: DataElement) -> str:
+        if tag.is_private:
+            safe = "safe-private" in self._profile.options and is_safe_private(element)
+            return "keep" if safe or "private" in self._skip else "remove"
+        which = "curves" if tag.group & 0xFF00 == 0x5000 else "overlays"
+        return "keep" if which in self._skip else "remove"
+
+    def _apply(self, dataset: Dataset, element: DataElement, action: str, patient: str) -> None:
+        if action == "remove" or (action in ("empty", "dummy") and element.VR == "SQ"):
+            del dataset[element.tag]
+        elif action == "uid":
+            dataset[element.tag].value = self._each(element.value, self._uid)
+        elif action == "shift" and element.VR == "TM":
+            if not re.fullmatch(r"[0-9.]{0,16}", str(element.value or "")):
+                del dataset[element.tag]
+        elif action == "shift":
+            shifted = self._each(element.value, lambda text: self._pseudonyms.shift_date(text, patient))
+            dataset[element.tag].value = shifted if element.VR in ("DA", "DT") else None
+        elif action == "empty":
+            dataset[element.tag].value = None
+        else:
+            dataset[element.tag].value = _dummy(element.VR)
+
+    @staticmethod
+    def _each(value: Any, change: Callable[[str], str]) -> Any:
+        if value is None or isinstance(value, str):
+            return change(value) if value else value
+        return [change(str(item)) for item in value]
+
+    def _uid(self, uid: str) -> str:
+        return uid if uid.startswith(STANDARD_UIDS) or not uid else self._pseudonyms.uid(uid)
+
+    def _patient(self, dataset: Dataset, patient: str) -> None:
+        name = self._pseudonyms.patient(patient)
+        if "PatientID" not in self._skip:
+            dataset.PatientID = name
+        if "PatientName" not in self._skip:
+            dataset.PatientName = name
+        age = dataset.get("PatientAge")
+        if (
+            age
+            and re.fullmatch(r"\d{3}Y", str(age))
+            and int(str(age)[:3]) > OLDEST_AGE
+            and "age" not in self._skip
+        ):
+            dataset.PatientAge = "090Y"
+
+    def _file_meta(self, dataset: Dataset) -> None:
+        if "file meta" in self._skip:
+            return
+        old = getattr(dataset, "file_meta", FileMetaDataset())
+        meta = FileMetaDataset()
+        meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "")
+        meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "")
+        meta.TransferSyntaxUID = old.get("TransferSyntaxUID", "1.2.840.10008.1.2")
+        dataset.file_meta = meta
+
+    def _say_so(self, dataset: Dataset, clean: bool) -> None:
+        applied = self._profile.options if clean else self._profile.options - {"clean-pixel-data"}
+        codes = self._profile.method_codes(applied)
+        dataset.PatientIdentityRemoved = "YES"
+        dataset.DeidentificationMethod = [f"PS3.15 {meaning}"[:64] for _, meaning in codes]
+        dataset.DeidentificationMethodCodeSequence = DicomSequence([_code(*code) for code in codes])
+        dated = "modified-dates" in self._profile.options
+        dataset.LongitudinalTemporalInformationModified = "MODIFIED" if dated else "REMOVED"
+
+
+def _by_vr(element: DataElement) -> str:
+    """What is done to an attribute that Table E.1-1 does not name, or keeps by an option."""
+    vr, keyword = element.VR, keyword_for_tag(element.tag)
+    if not keyword or element.tag.element == 0 or vr not in dictionary_VR(element.tag):
+        return "remove"
+    if vr == "UI":
+        return "uid"
+    if vr in ("DA", "DT", "TM"):
+        return "remove"
+    if vr in _TEXT:
+        return "keep" if is_technical(keyword, element.value) else "remove"
+    if vr in _BYTES:
+        return "keep" if keyword in KEPT_BYTES else "remove"
+    return "keep" if _sound(element) else "remove"
+
+
+def _sound(element: DataElement) -> bool:
+    """Whether numbers are numbers and code strings code strings."""
+    values = element.value if element.VM > 1 else [element.value]
+    if element.VR == "CS":
+        texts = [str(value or "") for value in values]
+        return all(_CODE_STRING.fullmatch(text) and not _LONG_NUMBER.search(text) for text in texts)
+    if element.VR == "AS":
+        return all(re.fullmatch(r"\d{3}[DWMY]", str(value or "000Y")) for value in values)
+    if element.VR in ("DS", "IS"):
+        try:
+            return all(value is None or value == "" or float(value) == float(value) for value in values)
+        except (TypeError, ValueError):
+            return False
+    return True
+
+
+def _repeating(tag: BaseTag) -> bool:
+    """Curves (50xx) and overlays (60xx)."""
+    return tag.group & 0xFF00 in (0x5000, 0x6000)
+
+
+def _names(dataset: Dataset) -> frozenset[str]:
+    """Words of the data set's own names and numbers of people and places, lower case."""
+    found: set[str] = set()
+    for keyword in ("PatientID", "AccessionNumber", "InstitutionName"):
+        found |= set(_words(str(dataset.get(keyword, ""))))
+    with suppress(Exception):  # what cannot be converted is removed later
+        for element in dataset.iterall():
+            if element.VR == "PN":
+                found |= set(_words(str(element.value)))
+    return frozenset(word for word in found if len(word) > 2)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[\W_]+", text.lower()) if word]
+
+
+def _mentions(element: DataElement, names: Collection[str]) -> bool:
+    return any(word in names for word in _words(str(element.value)))
+
+
+def _dummy(vr: str) -> Any:
+    if vr == "DA":
+        return "19000101"
+    if vr == "DT":
+        return "19000101000000"
+    if vr == "TM":
+        return "000000"
+    return DUMMY if vr in (_TEXT | {"CS"}) - {"PN"} else None
+
+
+def _code(value: str, meaning: str) -> Dataset:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "DCM", meaning[:64]
+    return code
