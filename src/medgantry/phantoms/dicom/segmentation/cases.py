@@ -88,41 +88,41 @@ _ROWS: dict[str, _Row] = {
         "Orientation and spacing stand in every frame's groups.", _S(orientation_in="per-frame")
     ),
     "missing FrameContentSequence": _Row(
-        "The frames lack their dimension index values.", _S(without=frozenset({"FrameContentSequence"}))
+        "The frames lack their dimension index values.", _S(without=("FrameContentSequence",))
     ),
     "missing FrameOfReferenceUID": _Row(
         "The coordinate system follows from the referenced instances only.",
-        _S(without=frozenset({"FrameOfReferenceUID"})), tolerant=True,
+        _S(without=("FrameOfReferenceUID",)), tolerant=True,
     ),
     "missing PlaneOrientationSequence": _Row(
         "The orientation follows from the referenced instances only.",
-        _S(without=frozenset({"PlaneOrientationSequence"})), tolerant=True,
+        _S(without=("PlaneOrientationSequence",)), tolerant=True,
     ),
     "missing PixelMeasuresSequence": _Row(
         "The spacing follows from the referenced instances only.",
-        _S(without=frozenset({"PixelMeasuresSequence"})), tolerant=True,
+        _S(without=("PixelMeasuresSequence",)), tolerant=True,
     ),
     "missing ReferencedSeriesSequence": _Row(
-        "The frames still name their source instances.", _S(without=frozenset({"ReferencedSeriesSequence"}))
+        "The frames still name their source instances.", _S(without=("ReferencedSeriesSequence",))
     ),
     "missing DerivationImageSequence": _Row(
-        "The planes follow from positions only.", _S(without=frozenset({"DerivationImageSequence"}))
+        "The planes follow from positions only.", _S(without=("DerivationImageSequence",))
     ),
     "missing all references": _Row(
         "Only coordinate system and positions connect it to the series.",
-        _S(without=frozenset({"ReferencedSeriesSequence", "DerivationImageSequence"})), tolerant=True,
+        _S(without=("ReferencedSeriesSequence", "DerivationImageSequence")), tolerant=True,
     ),
     "missing positions": _Row(
         "The planes follow from the referenced instances only.",
-        _S(without=frozenset({"PlanePositionSequence"})), "rejected", tolerant=True,
+        _S(without=("PlanePositionSequence",)), "rejected", tolerant=True,
     ),
     "missing positions and references": _Row(
         "Nothing says where the planes lie.",
-        _S(without=frozenset({"PlanePositionSequence", "DerivationImageSequence"})), "rejected",
+        _S(without=("PlanePositionSequence", "DerivationImageSequence")), "rejected",
     ),
     "missing segment numbers": _Row(
         "Nothing says to which segment a frame belongs.",
-        _S(without=frozenset({"SegmentIdentificationSequence"})), "rejected",
+        _S(without=("SegmentIdentificationSequence",)), "rejected",
     ),
     "other frame of reference": _Row(
         "It lies in another coordinate system.", _S(other_frame_of_reference=True), "rejected"

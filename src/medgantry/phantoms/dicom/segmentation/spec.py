@@ -44,7 +44,7 @@ class SegmentationSpec:
     """Frames to which position_offset_mm applies."""
     orientation_in: Literal["shared", "per-frame"] = "shared"
     """Functional groups in which the orientation and the spacing stand."""
-    without: frozenset[str] = frozenset()
+    without: tuple[str, ...] = ()
     """Keywords removed wherever they stand."""
     other_frame_of_reference: bool = False
     """FrameOfReferenceUID is another than the series'."""
