@@ -47,7 +47,7 @@ def _write(path: Path, voxels: np.ndarray) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A case in each format, all with the same voxels and geometry; the label is NRRD; one file is cut off."""
+    """A case in each format, all of the same voxels; the label is NRRD; one more case is cut off."""
     rng = np.random.default_rng(0)
     voxels, label = rng.integers(0, 500, (5, 4, 3)).astype(np.int16), np.eye(5, 4)[..., None].repeat(3, 2)
     rows = []

@@ -1,0 +1,1 @@
+"""Photographs and dermoscopic images, listed by a table, to a cohort of plain RGB images."""
