@@ -1,8 +1,8 @@
 """A small synthetic stand-in for HAM10000: dermoscopic JPEGs in two folders and their table.
 
 Names, columns, classes and the grouping of images by lesion are those of HAM10000; the pictures are made up.
-A class is told by its colour together with its structure. Every JPEG carries planted names, places and comments
-in its metadata, for a reader to leave behind.
+A class is told by its colour together with its structure. Every JPEG carries planted names, places and
+comments in its metadata, for a reader to leave behind.
 """
 
 import argparse
