@@ -4,10 +4,12 @@ Forms of a URI:
     s3://bucket/key             on the store that the environment names
     s3+https://host/bucket/key  a public bucket, read without credentials (s3+http:// without TLS)
     /path or file:///path       this machine
+A `.tar` or `.zip` stands for the files in it.
 """
 
 import hashlib
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -18,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from medgantry.errors import InvalidInput, PreconditionFailed
 from medgantry.fingerprint import hash_file, walk_files
 from medgantry.storage.store import ObjectStore
+from medgantry.storage.zip_archives import unpack_zip
 
 
 def locate(uri: str) -> tuple[ObjectStore, str] | Path:
@@ -81,15 +84,16 @@ class Source:
     """A folder of files somewhere, read by relative names.
 
     Args:
-        uri: Any form this module's docstring lists; a `.tar` is unpacked as a stream.
+        uri: Any form this module's docstring lists; a `.tar` is unpacked as a stream, a `.zip` once it is here.
         scratch: Local folder for what must be fetched.
-        md5: Expected MD5 of a `.tar`, hexadecimal; empty when unknown.
+        md5: Expected MD5 of an archive, hexadecimal; empty when unknown.
     """
 
     def __init__(self, uri: str, scratch: Path, md5: str = "") -> None:
         self.uri = uri
         self._scratch = scratch
-        self._base = unpack_tar(uri, scratch / "unpacked", md5) if uri.endswith(".tar") else locate(uri)
+        unpack = {".tar": unpack_tar, ".zip": _unpack_zip}.get(uri[-4:])
+        self._base = unpack(uri, scratch / "unpacked", md5) if unpack else locate(uri)
         if isinstance(self._base, Path):
             if not self._base.exists():
                 raise InvalidInput(f"The source {uri} does not exist on this machine.", "Check the path.")
@@ -109,6 +113,18 @@ class Source:
         """All files, relative, sorted; macOS resource forks (`._*`) are left out."""
         names = self._local if isinstance(self._base, Path) else self._remote
         return sorted(name for name in names if not Path(name).name.startswith("._"))
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a file must be fetched before it can be read."""
+        return not isinstance(self._base, Path)
+
+    def marks(self) -> dict[str, str]:
+        """Name -> what changes when the file does, without reading it: size and time here, the ETag elsewhere."""
+        if self.is_remote:
+            return {name: self._etags[name] for name in self.names()}
+        stats = {name: self._local[name].stat() for name in self.names()}
+        return {name: f"{stat.st_size}-{stat.st_mtime_ns}" for name, stat in stats.items()}
 
     def fingerprint(self, names: list[str]) -> dict[str, str]:
         """Name -> what changes when the file does: SHA-256 here, the ETag elsewhere, empty when missing."""
@@ -166,13 +182,34 @@ def unpack_tar(uri: str, folder: Path, md5: str) -> Path:
             ) from error
         while reader.read(1 << 20):  # the padding after the last member counts too
             pass
-    found = reader.digest.hexdigest()
-    if md5 and found != md5:
-        raise InvalidInput(
-            f"{uri} should have md5 {md5}, found {found}.", "Fetch the archive again, or correct source_md5."
-        )
+    _check_md5(uri, md5, reader.digest.hexdigest())
     inside = [path for path in folder.iterdir() if not path.name.startswith("._")]
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
+
+
+def _unpack_zip(uri: str, folder: Path, md5: str) -> Path:
+    """Unpack a `.zip`, whose directory is at its end: it is fetched whole first."""
+    with tempfile.TemporaryDirectory(dir=_made(folder.parent)) as beside:
+        path = Path(beside) / "archive"
+        with _opened(uri) as raw, path.open("wb") as copy:
+            reader = _Md5Reader(raw)
+            while block := reader.read(1 << 20):
+                copy.write(block)
+        _check_md5(uri, md5, reader.digest.hexdigest())
+        return unpack_zip(path, folder, uri)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _check_md5(uri: str, wanted: str, found: str) -> None:
+    if wanted and found != wanted:
+        raise InvalidInput(
+            f"{uri} should have md5 {wanted}, found {found}.",
+            "Fetch the archive again, or correct source_md5.",
+        )
 
 
 @contextmanager

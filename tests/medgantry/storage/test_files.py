@@ -1,5 +1,8 @@
 import hashlib
+import os
+import stat
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -127,3 +130,76 @@ def test_an_archive_that_cannot_be_unpacked_is_refused(archive: Path, tmp_path: 
     with pytest.raises(InvalidInput, match=f"{damage}.tar"):
         Source(str(path), tmp_path / "scratch")
     assert not (tmp_path / "outside").exists()
+
+
+def _zip(folder: Path, path: Path) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in CONTENT:
+            archive.write(folder / name, f"Task01/{name}")
+    return path
+
+
+def test_a_zip_stands_for_its_files(folder: Path, tmp_path: Path, store: ObjectStore) -> None:
+    path = _zip(folder, tmp_path / "task.zip")
+    store.put_file("task.zip", path)
+    md5 = hashlib.md5(path.read_bytes()).hexdigest()
+    for number, uri in enumerate((str(path), store.uri("task.zip"))):
+        source = Source(uri, tmp_path / f"scratch{number}", md5)
+        assert source.names() == ["dataset.json", "imagesTr/a.nii"]
+        assert source.open_local("imagesTr/a.nii").read_bytes() == b"voxels"
+        assert not source.is_remote
+    with pytest.raises(InvalidInput, match="md5"):
+        Source(str(path), tmp_path / "scratch2", "0" * 32)
+
+
+def test_two_unpackings_of_a_zip_have_the_same_marks(folder: Path, tmp_path: Path) -> None:
+    path = _zip(folder, tmp_path / "task.zip")
+    marks = Source(str(path), tmp_path / "one").marks()
+    assert marks == Source(str(path), tmp_path / "two").marks()
+    (folder / "imagesTr/a.nii").write_bytes(b"Voxels")
+    changed = Source(str(_zip(folder, path)), tmp_path / "three").marks()
+    assert {name for name in marks if marks[name] != changed[name]} == {"imagesTr/a.nii"}
+
+
+@pytest.mark.parametrize("damage", ["missing", "text", "cut", "escapes", "absolute", "link", "crc", "bomb"])
+def test_a_zip_that_cannot_be_unpacked_is_refused(folder: Path, tmp_path: Path, damage: str) -> None:
+    path = tmp_path / f"{damage}.zip"
+    content = _zip(folder, tmp_path / "whole").read_bytes()
+    if damage == "text":
+        path.write_text("no archive\n" * 100)
+    elif damage == "cut":
+        path.write_bytes(content[:200])
+    elif damage == "crc":
+        with zipfile.ZipFile(path, "w") as stored:
+            stored.writestr("a.dcm", b"voxels")
+        path.write_bytes(path.read_bytes().replace(b"voxels", b"vOxels"))
+    elif damage == "bomb":
+        path.write_bytes(content)
+        with zipfile.ZipFile(path, "a") as huge:
+            for info in huge.infolist():
+                info.file_size = 1 << 60
+            huge.writestr("more", b"")
+    elif damage != "missing":
+        with zipfile.ZipFile(path, "w") as evil:
+            member = zipfile.ZipInfo({"escapes": "../outside", "absolute": "/outside"}.get(damage, "link"))
+            member.external_attr = (stat.S_IFLNK | 0o777) << 16 if damage == "link" else 0
+            evil.writestr(member, b"/etc/passwd")
+    with pytest.raises(InvalidInput, match=f"{damage}.zip"):
+        Source(str(path), tmp_path / "scratch")
+    assert not (tmp_path / "outside").exists()
+
+
+def test_marks_change_with_the_files(folder: Path, tmp_path: Path, store: ObjectStore) -> None:
+    before = Source(str(folder), tmp_path / "scratch").marks()
+    assert sorted(before) == ["dataset.json", "imagesTr/a.nii"]
+    os.utime(folder / "imagesTr/a.nii", ns=(0, 1))
+    after = Source(str(folder), tmp_path / "scratch").marks()
+    assert {name for name in before if before[name] != after[name]} == {"imagesTr/a.nii"}
+
+    _upload(store, "data")
+    remote = Source(store.uri("data"), tmp_path / "scratch")
+    assert remote.is_remote
+    before = remote.marks()
+    store.put_bytes("data/imagesTr/a.nii", b"others")
+    after = Source(store.uri("data"), tmp_path / "scratch").marks()
+    assert {name for name in before if before[name] != after[name]} == {"imagesTr/a.nii"}
