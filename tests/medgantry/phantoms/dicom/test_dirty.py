@@ -6,14 +6,12 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.pixels import apply_modality_lut
 
 from medgantry.phantoms.dicom.dirty import DIRTY, DirtyCase, Truth, write_case
 
-# Read here by a few lines of pydicom; these need more than that.
-UNUSUAL = {
-    "modality LUT", "float pixel data", "high bit 15", "slice location lies", "no frame of reference",
-    "8 bit, odd length",
-}  # fmt: skip
+UNUSUAL = ("modality LUT", "high bit 15")  # what pydicom reads only when asked in another way
+
 REPAIRS = {
     "one slice missing": "gap", "two slices missing": "gap", "multi-frame CT, one frame missing": "gap",
     "gantry tilt": "tilt", "gantry tilt without its tag": "tilt",
@@ -149,6 +147,18 @@ def test_padding_is_filled_only_where_it_was(cases: dict[str, DirtyCase]) -> Non
     changed = case.truth.voxels != case.repaired.voxels
     np.testing.assert_array_equal(changed, case.padding)
     assert case.repaired.voxels.min() > -1100
+
+
+def test_tables_and_upper_bits_hold_the_truth(cases: dict[str, DirtyCase]) -> None:
+    case = cases["modality LUT"]
+    assert case.truth is not None
+    for dataset, image in zip(case.datasets, case.truth.voxels, strict=True):
+        np.testing.assert_array_equal(apply_modality_lut(dataset.pixel_array, dataset), image)
+    case = cases["high bit 15"]
+    assert case.truth is not None
+    for dataset, image in zip(case.datasets, case.truth.voxels, strict=True):
+        words = np.frombuffer(dataset.PixelData, dtype="<u2").reshape(image.shape)
+        np.testing.assert_array_equal((words >> 4) - 1024.0, image)
 
 
 @pytest.mark.parametrize("name", ["same instance twice", "series sent twice", "localizer in the series"])

@@ -165,7 +165,7 @@ def _segment(label: str, number: int, spec: SegmentationSpec) -> Dataset:
     item.SegmentAlgorithmType = "MANUAL"
     if number == _BACKGROUND and spec.kind == "LABELMAP":
         category = kind = code("125040", "DCM", "Background")
-    elif "mass" in label.lower():
+    elif any(word in label.lower() for word in ("mass", "lesion")):
         category = code("49755003", "SCT", "Morphologically Abnormal Structure")
         kind = code("4147007", "SCT", "Mass")
     else:
