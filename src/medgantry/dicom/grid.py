@@ -222,7 +222,9 @@ def missing_slices(placement: Placement) -> dict[int, int]:
     base = float(np.mean(steps[steps < 1.5 * steps.min()]))
     times = np.round(steps / base)
     # A tolerance per missing slice would let any spacing pass as a multiple.
-    if np.abs(steps - times * base).max() > 2 * placement.tolerance_mm or 2 * np.sum(times == 1) <= len(times):
+    if np.abs(steps - times * base).max() > 2 * placement.tolerance_mm or 2 * np.sum(times == 1) <= len(
+        times
+    ):
         return {}
     return {int(index): int(times[index]) - 1 for index in np.flatnonzero(times > 1)}
 

@@ -19,18 +19,20 @@ from pydicom.tag import BaseTag
 from medgantry.dicom.deidentification.private import is_safe_private
 from medgantry.dicom.deidentification.profile import Profile
 from medgantry.dicom.deidentification.pseudonyms import Pseudonyms
-from medgantry.dicom.deidentification.vocabulary import KEPT_BYTES, is_technical
+from medgantry.dicom.deidentification.vocabulary import KEPT_BYTES, is_code_string, is_technical
 
 STANDARD_UIDS = "1.2.840.10008."
+IMPLEMENTATION_UID = "2.25.302829273443471106118306290425208164417"
+"""Says who wrote a file (PS3.7 D.3.3.2); made once."""
 DUMMY = "REMOVED"
 OLDEST_AGE = 89
 """Years; above it an age counts as an identifier (45 CFR 164.514(b)(2)(i)(C))."""
 STRUCTURAL = frozenset({"Modality", "PhotometricInterpretation", "SpecificCharacterSet", "SegmentationType"})
 """Code strings without which an object cannot be read; they are never taken for a patient's name."""
+LABELS = frozenset({"SegmentLabel", "DimensionDescriptionLabel"})
+"""Free text that an object must have, so that it is replaced."""
 _TEXT = {"LO", "SH", "UC", "ST", "LT", "UT", "UR", "PN", "AE"}
 _BYTES = {"OB", "OW", "OF", "OD", "OL", "OV", "UN", "OB or OW", "US or OW"}
-_CODE_STRING = re.compile(r"[A-Z0-9_ ]{0,16}")
-_LONG_NUMBER = re.compile(r"\d{5}")
 
 
 @dataclass(kw_only=True)
@@ -56,6 +58,11 @@ class Deidentifier:
 
     def __init__(self, profile: Profile, pseudonyms: Pseudonyms, skip: Collection[str] = ()) -> None:
         self._profile, self._pseudonyms, self._skip = profile, pseudonyms, frozenset(skip)
+
+    @property
+    def options(self) -> frozenset[str]:
+        """Options of the profile that are applied."""
+        return self._profile.options
 
     def __call__(self, dataset: Dataset) -> Done:
         """De-identify a data set with its file meta, in place."""
@@ -101,8 +108,8 @@ class Deidentifier:
             rule = "keep"
         if rule == "" or (rule == "keep" and element.VR != "SQ"):
             rule = _by_vr(element)
-            if rule == "remove" and listed == "K":
-                rule = "keep"
+            if rule == "remove" and listed == "K" and element.VR in _TEXT:
+                rule = "keep"  # an option asked for it: what it says is what the option is about
         if rule == "keep" and element.VR in (*_TEXT, "CS") and keyword_for_tag(tag) not in STRUCTURAL:
             rule = "remove" if _mentions(element, names) else "keep"
         return "keep" if keyword_for_tag(tag) in self._skip or rule in self._skip else rule
@@ -119,12 +126,14 @@ class Deidentifier:
             del dataset[element.tag]
         elif action == "uid":
             dataset[element.tag].value = self._each(element.value, self._uid)
-        elif action == "shift" and element.VR == "TM":
-            if not re.fullmatch(r"[0-9.]{0,16}", str(element.value or "")):
-                del dataset[element.tag]
         elif action == "shift":
-            shifted = self._each(element.value, lambda text: self._pseudonyms.shift_date(text, patient))
-            dataset[element.tag].value = shifted if element.VR in ("DA", "DT") else None
+            move = {
+                "DA": self._pseudonyms.shift_date,
+                "DT": self._pseudonyms.shift_date,
+                "TM": self._pseudonyms.shift_time,
+            }
+            shift = move.get(element.VR, lambda text, patient: "")  # a time zone
+            dataset[element.tag].value = self._each(element.value, lambda text: shift(text, patient))
         elif action == "empty":
             dataset[element.tag].value = None
         else:
@@ -161,6 +170,8 @@ class Deidentifier:
         meta = FileMetaDataset()
         meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "")
         meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "")
+        meta.ImplementationClassUID = IMPLEMENTATION_UID
+        meta.ImplementationVersionName = "MEDGANTRY"
         meta.TransferSyntaxUID = old.get("TransferSyntaxUID", "1.2.840.10008.1.2")
         dataset.file_meta = meta
 
@@ -183,6 +194,8 @@ def _by_vr(element: DataElement) -> str:
         return "uid"
     if vr in ("DA", "DT", "TM"):
         return "remove"
+    if keyword in LABELS:
+        return "dummy"
     if vr in _TEXT:
         return "keep" if is_technical(keyword, element.value) else "remove"
     if vr in _BYTES:
@@ -194,8 +207,8 @@ def _sound(element: DataElement) -> bool:
     """Whether numbers are numbers and code strings code strings."""
     values = element.value if element.VM > 1 else [element.value]
     if element.VR == "CS":
-        texts = [str(value or "") for value in values]
-        return all(_CODE_STRING.fullmatch(text) and not _LONG_NUMBER.search(text) for text in texts)
+        keyword = keyword_for_tag(element.tag)
+        return keyword in STRUCTURAL or all(is_code_string(keyword, str(value or "")) for value in values)
     if element.VR == "AS":
         return all(re.fullmatch(r"\d{3}[DWMY]", str(value or "000Y")) for value in values)
     if element.VR in ("DS", "IS"):
@@ -220,7 +233,8 @@ def _names(dataset: Dataset) -> frozenset[str]:
         for element in dataset.iterall():
             if element.VR == "PN":
                 found |= set(_words(str(element.value)))
-    return frozenset(word for word in found if len(word) > 2)
+    # Short words are titles and initials, but whole names in Chinese or Japanese.
+    return frozenset(word for word in found if len(word) > 2 or not word.isascii())
 
 
 def _words(text: str) -> list[str]:
@@ -228,7 +242,10 @@ def _words(text: str) -> list[str]:
 
 
 def _mentions(element: DataElement, names: Collection[str]) -> bool:
-    return any(word in names for word in _words(str(element.value)))
+    text = str(element.value).lower()
+    return any(word in names for word in _words(text)) or any(
+        name in text for name in names if not name.isascii()
+    )
 
 
 def _dummy(vr: str) -> Any:

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from medgantry.errors import InvalidInput
 VARIABLE = "MEDGANTRY_DEIDENTIFICATION_KEY"
 MIN_KEY_BYTES = 16
 _MAX_SHIFT_DAYS = 3650
+_MAX_SHIFT_SECONDS = 3600
 
 
 class Pseudonyms:
@@ -80,7 +82,7 @@ class Pseudonyms:
         return -timedelta(days=1 + digest % _MAX_SHIFT_DAYS)
 
     def shift_date(self, text: str, patient_id: str) -> str:
-        """A DICOM date or date-time moved by the patient's shift; the time of day stays.
+        """A DICOM date or date-time moved by the patient's shift.
 
         Returns:
             The moved value; empty when the text holds no whole date, whose part could not be moved.
@@ -88,9 +90,30 @@ class Pseudonyms:
         digits = text.strip()
         try:
             day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
-            return (day + self.shift(patient_id)).strftime("%Y%m%d") + digits[8:]
+            moved = (day + self.shift(patient_id)).strftime("%Y%m%d")
         except (ValueError, OverflowError):
             return ""
+        zone = re.search(r"[+-]\d{4}$", digits[8:])
+        return moved + self.shift_time(digits[8 : -5 if zone else None], patient_id)
+
+    def shift_time(self, text: str, patient_id: str) -> str:
+        """A DICOM time moved by less than an hour, the same for all times of a patient.
+
+        Differences within a day survive, but over the midnight of the new times: dates move by whole days alone, so
+        that intervals between them stay.
+
+        Returns:
+            The moved value with the parts it had; empty when the text is no time.
+        """
+        match = re.fullmatch(r"(\d\d)(\d\d)(\d\d)(\.\d{1,6})?", text.strip())
+        if not match:
+            return ""
+        back = 1 + int.from_bytes(self._digest("time", patient_id.strip())[:8], "big") % (
+            _MAX_SHIFT_SECONDS - 1
+        )
+        seconds = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3])
+        moved = (seconds - back) % 86400
+        return f"{moved // 3600:02}{moved // 60 % 60:02}{moved % 60:02}{match[4] or ''}"
 
     def seal(self, document: Mapping[str, Any]) -> bytes:
         """Encrypt a document that names patients; the same document gives the same bytes (RFC 5297)."""

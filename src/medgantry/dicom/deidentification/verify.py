@@ -14,9 +14,11 @@ from pydicom.datadict import keyword_for_tag
 
 from medgantry.dicom.deidentification.tokens import Token, tokenize
 
-_UID = re.compile(rb"[0-2](?:\.\d+){4,}")
+_UID = re.compile(rb"(?<![\d.])[0-2](?:\.\d+){2,}(?=[^\d.]|$)")
 _DATE = re.compile(rb"(?<!\d)(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d{1,5}\b)")
 _WORDS = re.compile(rb"[^\x00-\x1f\\]{4,}")
+_SHORTEST_UID = 12
+"""Bytes; what is shorter is a version number."""
 _TEXT_VRS = frozenset({"LO", "SH", "UC", "ST", "LT", "UT", "UR", "AE", "PN"})
 _TECHNICAL = frozenset(
     {
@@ -37,6 +39,7 @@ _DEVICE = re.compile(
     r"Device|Station|Gantry|Generator|Plate|Cassette|Detector|Lens|Source|TreatmentMachine|Scheduled"
 )
 _META = frozenset({0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013})
+_VERSION_NAME = 0x00020013
 _PSEUDONYM = re.compile(rb"P[0-9A-F]{16}")
 _DUMMY = b"REMOVED"
 
@@ -73,7 +76,11 @@ def harvest(source: bytes) -> Needles:
     Args:
         source: The file up to its pixels.
     """
-    uids = {uid for uid in _UID.findall(source) if not uid.startswith(b"1.2.840.10008")}
+    uids = {
+        uid
+        for uid in _UID.findall(source)
+        if len(uid) >= _SHORTEST_UID and not uid.startswith(b"1.2.840.10008")
+    }
     names: set[bytes] = set()
     for run in _WORDS.findall(source):
         if b"^" in run:  # a person name (PS3.5 6.2): its parts
@@ -150,7 +157,11 @@ def _judge_value(token: Token, needles: Needles, options: Collection[str], where
         yield from _judge_text(token, value, options, where)
     elif token.vr == "AS" and value[:3].isdigit() and value[3:4] == b"Y" and int(value[:3]) > 90:
         yield Finding("ages above 89 are hidden", where)
-    elif token.vr == "OB" and keyword_for_tag(token.tag) not in ("PixelData", "FileMetaInformationVersion"):
+    elif (
+        token.vr == "OB"
+        and value
+        and keyword_for_tag(token.tag) not in ("PixelData", "FileMetaInformationVersion")
+    ):
         yield Finding("only pixels are bytes", where)
     if token.vr in (*_TEXT_VRS, "CS", "DS", "IS") and any(name in value for name in needles.names):
         yield Finding("no name of the source is left", where)
@@ -170,6 +181,8 @@ def _judge_text(token: Token, value: bytes, options: Collection[str], where: str
             yield Finding("a patient has a pseudonym", where)
         return
     kept = keyword in _TECHNICAL or ("device-identity" in options and bool(_DEVICE.search(keyword)))
+    if token.tag == _VERSION_NAME:
+        kept = value == b"MEDGANTRY"
     if value and not kept and value != _DUMMY and not token.group % 2:
         yield Finding("text is removed", where)
 

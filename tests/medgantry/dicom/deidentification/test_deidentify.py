@@ -1,0 +1,161 @@
+"""Nothing that names a person is left, and the verifier notices whatever would be."""
+
+import subprocess
+import sys
+from datetime import date
+
+import pytest
+from pydicom import dcmread
+
+from medgantry.dicom.deidentification.deidentify import Deidentifier
+from medgantry.dicom.deidentification.profile import OPTIONS, parse_options
+from medgantry.dicom.deidentification.pseudonyms import Pseudonyms
+from medgantry.dicom.deidentification.verify import harvest, search, verify_object
+from medgantry.errors import InvalidInput
+from medgantry.ingest.dicom.objects import _header_bytes, _read, _write
+from medgantry.phantoms.dicom.identity import write_identified_study
+
+KEY = b"a key for tests, 32 bytes or more"
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return write_identified_study(tmp_path_factory.mktemp("archive"), 0)
+
+
+def deidentified(path, options="modified-dates,clean-pixel-data", skip=()):
+    tool = Deidentifier(parse_options(options), Pseudonyms(KEY), skip)
+    dataset = _read(path, pixels=True)
+    tool(dataset)
+    output = _write(dataset)
+    return dataset, output, verify_object(output, harvest(_header_bytes(path)), tool.options)
+
+
+@pytest.mark.parametrize("options", ["modified-dates", "basic", ",".join(OPTIONS)])
+def test_no_planted_string_is_left_and_the_verifier_agrees(archive, options):
+    assert len({planted.place for planted in archive.planted}) >= 30
+    kept = {"age"} if "patient" in options else set()
+    for path in archive.files:
+        _, output, findings = deidentified(path, options)
+        left = {
+            planted.place
+            for planted in archive.planted
+            if planted.encoded in output
+            and planted.kind not in kept
+            and not kept_on_request(planted, options)
+        }
+        assert not left
+        assert not [finding for finding in findings if not kept_on_request(finding, options)]
+
+
+def kept_on_request(found, options):
+    """A station's name is what the option device-identity keeps, an ethnic group what patient-characteristics does."""
+    kept = (
+        "Station",
+        "Device",
+        "Gantry",
+        "Generator",
+        "Plate",
+        "Cassette",
+        "Detector",
+        "Scheduled",
+        "Lens",
+        "Ethnic",
+    )
+    return "device-identity" in options and any(word in str(getattr(found, "place", found)) for word in kept)
+
+
+SKIPPED = {
+    "PatientName": "pseudonym",
+    "PatientID": "pseudonym",
+    "private": "private",
+    "overlays": "curves and overlays",
+    "curves": "curves and overlays",
+    "preamble": "preamble",
+    "file meta": "file meta",
+    "method": "says that identity",
+    "uid": "no UID",
+    "shift": "no date",
+    "remove": "text is removed",
+    "empty": "text is removed",
+    "InstitutionName": "text is removed",
+    "StudyDescription": "text is removed",
+    "ImageComments": "text is removed",
+}
+
+
+@pytest.mark.parametrize("rule", sorted(SKIPPED))
+def test_the_verifier_catches_a_rule_that_was_skipped(archive, rule):
+    path = next(path for path in archive.files if dcmread(path).Modality == "CT")
+    _, _, findings = deidentified(path, skip=[rule])
+    assert any(SKIPPED[rule] in str(finding) for finding in findings), [str(finding) for finding in findings]
+    planted = {planted.text for planted in archive.planted if len(planted.text) > 4}
+    assert not any(text in str(finding) for finding in findings for text in planted)  # a finding names nobody
+
+
+def test_another_process_gives_the_same_names():
+    code = (
+        "from medgantry.dicom.deidentification.pseudonyms import Pseudonyms;"
+        f"p = Pseudonyms({KEY!r}); print(p.patient('MRN-1'), p.uid('1.2.3'), p.shift('MRN-1').days,"
+        " p.shift_time('120000', 'MRN-1'))"
+    )
+    runs = {
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+        for _ in range(2)
+    }
+    here = Pseudonyms(KEY)
+    assert runs == {
+        f"{here.patient('MRN-1')} {here.uid('1.2.3')} {here.shift('MRN-1').days} {here.shift_time('120000', 'MRN-1')}\n"
+    }
+    assert here.patient("MRN-1") != Pseudonyms(KEY + b"!").patient("MRN-1")
+
+
+def test_intervals_between_dates_and_references_survive(archive):
+    days = {}
+    uids, referred = set(), set()
+    for path in archive.files:
+        before = dcmread(path)
+        after, _, _ = deidentified(path)
+        for keyword in ("StudyDate", "SeriesDate"):
+            moved = parse(after[keyword].value) - parse(before[keyword].value)
+            days.setdefault(before.PatientID, set()).add(moved.days)
+        uids.add(after.SOPInstanceUID)
+        for element in after.iterall():
+            if element.keyword == "ReferencedSOPInstanceUID":
+                referred.add(element.value)
+    assert all(len(shifts) == 1 and max(shifts) < 0 for shifts in days.values())
+    assert len({next(iter(shifts)) for shifts in days.values()}) == len(days)
+    assert referred
+    assert referred & uids
+
+
+def parse(text):
+    return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+
+
+def test_an_age_above_89_is_hidden(archive):
+    after, _, _ = deidentified(archive.files[0], "patient-characteristics")
+    assert after.PatientAge == "090Y"
+
+
+@pytest.mark.parametrize("encode", [lambda text: text.encode(), lambda text: text.encode("utf-16-le")])
+def test_search_finds_names_in_other_files(encode):
+    needles = harvest(b"\0\0DOE^ADA\0 1.2.3.4.5.6.7 20200131")
+    assert search(b"..." + encode("DOE is short, but ADA^DOE: 1.2.3.4.5.6.7"), needles)
+    assert search(b"on 20200131,", needles) == ["date"]
+    assert not search(b"nothing here 1.2.3", needles)
+
+
+def test_a_short_key_and_a_wrong_option_are_refused():
+    with pytest.raises(InvalidInput, match="at least 16 bytes"):
+        Pseudonyms(b"short")
+    with pytest.raises(InvalidInput, match="retain-everything"):
+        parse_options("retain-everything")
+
+
+def test_what_is_sealed_opens_with_the_key_alone():
+    sealed = Pseudonyms(KEY).seal({"patient": "DOE"})
+    assert b"DOE" not in sealed
+    assert Pseudonyms(KEY).unseal(sealed) == {"patient": "DOE"}
+    with pytest.raises(InvalidInput):
+        Pseudonyms(KEY + b"!").unseal(sealed)
