@@ -236,7 +236,14 @@ class DicomWeb:
 
 def _files(response: urllib3.BaseHTTPResponse, incoming: Incoming) -> Iterator[Path]:
     """What a retrieval brings; a single instance may come without any parts."""
-    boundary = boundary_of(response.headers.get("Content-Type", ""))
+    kind = response.headers.get("Content-Type", "")
+    boundary = boundary_of(kind)
+    if not boundary and not kind.startswith("application/dicom"):
+        raise Unusable(
+            "a DICOMweb server delivers DICOM",
+            f"it delivers {kind.partition(';')[0] or 'something without a type'}",
+            "Check the address, and that no gateway asks for a login there.",
+        )
     pieces = body(response)
     for part in read_parts(pieces, boundary) if boundary else [pieces]:
         path = incoming.write(part)
