@@ -9,8 +9,9 @@ DIMSE is not encrypted: neither the images nor this password are, so it belongs 
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +36,21 @@ _SUCCESS, _PENDING = 0x0000, (0xFF00, 0xFF01)
 _OUT_OF_RESOURCES = range(0xA700, 0xA800)
 _STUDY_KEYS = ("PatientID", "StudyInstanceUID", "StudyDate", "ModalitiesInStudy")
 _SERIES_KEYS = ("SeriesInstanceUID", "Modality", "SeriesDate", "SeriesTime", "NumberOfSeriesRelatedInstances")
-_NOT_RECOGNISED = {3: "calling", 7: "called"}
+_NOT_RECOGNISED = {3: "calling AE title", 7: "called AE title"}
+_QUICKACK = getattr(socket, "TCP_QUICKACK", socket.TCP_NODELAY)  # Linux forgets it with every exchange
 _BY_USER, _BY_PRESENTATION = 1, 3
+
+
+def _acknowledge_at_once(event: Any) -> None:
+    connection = event.assoc.dul.socket
+    if connection is not None and connection.socket is not None:
+        with suppress(OSError):  # it may just have been closed
+            connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+
+
+HASTE = [(when, _acknowledge_at_once) for when in (evt.EVT_CONN_OPEN, evt.EVT_DATA_SENT)]
+"""Handlers of an association: without them each message waits some 40 ms for the other side's small packets."""
 
 
 class _NotNow(Exception):
@@ -211,7 +225,7 @@ def _request(
     entity: Any, peer: Peer, contexts: Sequence[Any], items: Sequence[Any], handlers: Sequence[Any]
 ) -> Any:
     """One try; the peer's refusals become errors."""
-    opened: list[bool] = []
+    opened: list[Any] = []
     try:
         association = entity.associate(
             peer.host,
@@ -220,7 +234,7 @@ def _request(
             ae_title=peer.called,
             max_pdu=0,
             ext_neg=list(items),
-            evt_handlers=[*handlers, (evt.EVT_CONN_OPEN, lambda _: opened.append(True))],
+            evt_handlers=[*handlers, (evt.EVT_CONN_OPEN, opened.append), *HASTE],
         )
     except OSError as error:
         raise _NotNow(error.strerror or type(error).__name__) from None
@@ -243,12 +257,11 @@ def _rejected(peer: Peer, answer: Any) -> Exception:
     source, reason = answer.result_source, answer.diagnostic
     if answer.result == 2 or source == _BY_PRESENTATION:
         return _NotNow(f"it rejects associations for the time being ({answer.reason_str})")
-    title = _NOT_RECOGNISED.get(reason, "") if source == _BY_USER else ""
-    if title:
-        value = peer.calling if title == "calling" else peer.called
+    if source == _BY_USER and reason in _NOT_RECOGNISED:
         return InvalidInput(
-            f"{peer.name} rejected the association: it does not recognise the {title} AE title {value}.",
-            "Correct the AE title in the URI, or register ours in the PACS.",
+            f"{peer.name} rejected the association: it does not recognise the {_NOT_RECOGNISED[reason]}.",
+            f"Correct the URI: the AE title before @ is the PACS's, calling= is ours; {peer.calling} must be "
+            "registered in the PACS.",
         )
     return InvalidInput(
         f"{peer.name} rejected the association ({answer.reason_str}).",

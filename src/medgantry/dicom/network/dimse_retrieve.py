@@ -18,7 +18,7 @@ from pynetdicom.sop_class import (
     Verification,
 )
 
-from medgantry.dicom.network.dimse import Peer, associate
+from medgantry.dicom.network.dimse import HASTE, Peer, associate
 from medgantry.dicom.network.dimse_contexts import receiving_contexts, retrieval_contexts
 from medgantry.dicom.network.incoming import Incoming
 from medgantry.errors import InvalidInput, SourceUnavailable
@@ -100,6 +100,7 @@ class _Receiver:
         self._incoming = incoming
         self._arrived: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self.failure: Exception | None = None
+        self.connections: list[Any] = []
 
     def store(self, event: Any) -> int:
         """Write an instance with the encoding and the meta information of its context; the answer's status."""
@@ -146,10 +147,10 @@ def _listener(peer: Peer, port: int, receiver: _Receiver) -> Iterator[None]:
     entity.require_called_aet = True
     entity.supported_contexts = [*receiving_contexts(), build_context(Verification)]
     entity.network_timeout = entity.dimse_timeout = max(1.0, peer.patience)
+    noted = (evt.EVT_CONN_OPEN, receiver.connections.append)
+    handlers = [(evt.EVT_C_STORE, receiver.store), noted, *HASTE]
     try:
-        server = entity.start_server(
-            ("", port), block=False, evt_handlers=[(evt.EVT_C_STORE, receiver.store)]
-        )
+        server = entity.start_server(("", port), block=False, evt_handlers=handlers)
     except OSError as error:
         raise SourceUnavailable(
             f"Port {port} of this machine cannot be listened on: {error.strerror}.",
@@ -187,8 +188,9 @@ def _follow(peer: Peer, answers: Iterator[Any], receiver: _Receiver, hint: str) 
             f"{hint or 'Look at its log'}, then run the step again.",
         )
     if failed or status != 0:
+        silent = "; nothing connected to us" if hint and not receiver.connections else ""
         raise Unusable(
             "the PACS can send every instance of a series",
-            f"{failed} failed, {completed} came (status {status:04X}H)",
+            f"{failed} failed, {completed} came (status {status:04X}H{silent})",
             f"{hint or 'Look at its log'}; objects or encodings that were not agreed on also fail.",
         )

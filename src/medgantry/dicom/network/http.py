@@ -28,6 +28,7 @@ PATIENCE_SECONDS = 180.0
 """How long a server may be away before we give up."""
 LONGEST_WAIT_SECONDS = 60.0
 """However long a server asks us to wait, we ask again after this."""
+_BROKEN_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLWantReadError)
 _BUSY = (429, 500, 502, 503, 504)
 _BACKOFF = tenacity.wait_random_exponential(multiplier=0.3, max=10)
 _CHUNK_BYTES = 256 << 10
@@ -153,10 +154,12 @@ class HttpServer:
         except (urllib3.exceptions.HTTPError, _Busy) as error:
             cause = _cause(error)
         # Outside the except clause: the error's own text and context name the whole address.
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, _BROKEN_TLS):
+            what = getattr(cause, "verify_message", "") or cause.reason
             raise InvalidInput(
-                f"{self.name} {self.base} cannot be trusted: {cause.verify_message}.",
-                "If its certificate is from a private authority, name that one's file in REQUESTS_CA_BUNDLE.",
+                f"{self.name} {self.base} cannot be trusted: {what}.",
+                "Check that it speaks TLS; if its certificate is from a private authority, name that one's file in "
+                "REQUESTS_CA_BUNDLE.",
             )
         raise self.unavailable(_words(cause))
 
@@ -214,7 +217,8 @@ def _seconds(retry_after: str) -> float | None:
 
 
 def _is_temporary(error: BaseException) -> bool:
-    if isinstance(_cause(error), ssl.SSLCertVerificationError):
+    cause = _cause(error)
+    if isinstance(cause, ssl.SSLError) and not isinstance(cause, _BROKEN_TLS):
         return False
     return isinstance(error, _Busy | urllib3.exceptions.HTTPError | OSError)
 
