@@ -16,6 +16,7 @@ from rich.table import Table
 from medgantry.errors import MedgantryError
 from pipelines.brain_tumor_segmentation import brain_tumor_segmentation
 from pipelines.deployment import deployment
+from pipelines.ingest_dicom import ingest_dicom
 from pipelines.resources import ACCOUNT
 from pipelines.runners.parameters import parse_parameters
 from pipelines.runners.stack import StackError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 PIPELINES: dict[str, BaseComponent] = {
     "brain_tumor_segmentation": brain_tumor_segmentation,
     "deployment": deployment,
+    "ingest_dicom": ingest_dicom,
 }
 HOME = Path(".medgantry")
 

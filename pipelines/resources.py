@@ -14,9 +14,12 @@ STORE_CONFIG, STORE_SECRET, TRACKING_SECRET = (
     "medgantry-tracking-credentials",
 )
 """Names that a namespace which runs pipelines has; docs/cluster.md lists their keys."""
+DEIDENTIFICATION_SECRET, ARCHIVE_SECRET = "medgantry-deidentification", "medgantry-archive-credentials"
+"""Names that it has where DICOM is ingested."""
 _SETTINGS = ("MEDGANTRY_STORE", "MEDGANTRY_S3_ENDPOINT", "MEDGANTRY_S3_TLS", "MLFLOW_TRACKING_URI")
 _OPTIONAL_SETTINGS = ("MEDGANTRY_S3_REGION", "MEDGANTRY_S3_SSE")
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+_ARCHIVE = ("MEDGANTRY_DICOMWEB_TOKEN", "MEDGANTRY_DICOMWEB_USERNAME", "MEDGANTRY_DICOMWEB_PASSWORD")
 _TRACKING = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
@@ -55,6 +58,16 @@ def workers(task: PipelineTask, cpu: str, memory: str, gpus: int) -> PipelineTas
     task.set_cpu_request(cpu).set_cpu_limit(cpu).set_memory_request(memory).set_memory_limit(memory)
     task.set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(gpus)
     return _place(task)
+
+
+def with_archive(task: PipelineTask) -> PipelineTask:
+    """A step that reads from an archive or a PACS: its login, and the key that pseudonyms are made with."""
+    for secret, keys in (
+        (DEIDENTIFICATION_SECRET, ("MEDGANTRY_DEIDENTIFICATION_KEY",)),
+        (ARCHIVE_SECRET, _ARCHIVE),
+    ):
+        kubernetes.use_secret_as_env(task, secret, {key: key for key in keys}, optional=True)
+    return task
 
 
 def _place(task: PipelineTask) -> PipelineTask:

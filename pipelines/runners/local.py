@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 import time
 import uuid
 import warnings
@@ -58,7 +59,10 @@ class Outcome:
             "error": self.error or None,
             "ledger": {
                 **(verdicts[-1] if verdicts else {}),
-                "entries": self.facts("ingest_nifti").get("rejected", []),
+                "entries": next(
+                    (record["facts"]["rejected"] for record in self.records if "rejected" in record["facts"]),
+                    [],
+                ),
             },
             "metrics": self.facts("evaluate").get("metrics", {}),
             "model": {"name": registration.get("model"), "version": registration.get("version")},
@@ -154,6 +158,7 @@ def _step_environment(run_id: str, pipeline: str, home: Path) -> dict[str, str]:
     return {
         "MEDGANTRY_RUN_ID": run_id,
         "MEDGANTRY_PIPELINE": pipeline,
+        "MEDGANTRY_DEIDENTIFICATION_KEY": _deidentification_key(home),
         "MEDGANTRY_CACHE": str((home / "cache").resolve()),
         "OMP_NUM_THREADS": str(THREADS),
         "OMP_WAIT_POLICY": "PASSIVE",
@@ -161,6 +166,17 @@ def _step_environment(run_id: str, pipeline: str, home: Path) -> dict[str, str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"])),
     }
+
+
+def _deidentification_key(home: Path) -> str:
+    """The environment's, or one that is made once for this home: the same patient keeps the same pseudonym."""
+    given = os.environ.get("MEDGANTRY_DEIDENTIFICATION_KEY", "")
+    path = home / "deidentification.key"
+    if not given and not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(secrets.token_hex(32))
+    return given or path.read_text()
 
 
 def _run_in_kfp(

@@ -11,6 +11,14 @@ class Cohort(dsl.Dataset):  # type: ignore[misc]
     """Cases, their files, split and ledger."""
 
 
+class IngestPlan(dsl.Dataset):  # type: ignore[misc]
+    """Which study goes to which ingest task; sealed, because it names people."""
+
+
+class IngestReceipt(dsl.Dataset):  # type: ignore[misc]
+    """What one ingest task made of its studies."""
+
+
 class ShardPlan(dsl.Dataset):  # type: ignore[misc]
     """Which case goes to which shard."""
 

@@ -1,10 +1,10 @@
 """The last step of a run: what happened, from the step records, whatever happened."""
 
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from medgantry.fingerprint import canonical_json
+from medgantry.page import table
 from medgantry.steps import read_records, run_id, step
 from medgantry.storage import ObjectStore
 from medgantry.tracking import TrackedRun
@@ -31,10 +31,14 @@ def summarise_run(output: Path, *, state: str) -> None:
 
 
 def _page(records: list[dict[str, Any]]) -> str:
-    rows = "".join(
-        f"<tr><td>{escape(item['step'])}</td><td>{escape(item['state'])}</td>"
-        f"<td>{item['ended'] - item['started']:.1f} s</td><td>{'reused' if item['reused'] else ''}</td>"
-        f"<td>{escape(item['error'].get('message', ''))}</td></tr>"
+    rows = [
+        [
+            str(item["step"]),
+            str(item["state"]),
+            f"{item['ended'] - item['started']:.1f} s",
+            "reused" if item["reused"] else "",
+            str(item["error"].get("message", "")),
+        ]
         for item in records
-    )
-    return f"<table><tr><th>step</th><th>state</th><th>time</th><th></th><th>error</th></tr>{rows}</table>"
+    ]
+    return table(["step", "state", "time", "", "error"], rows)

@@ -132,17 +132,25 @@ class Bundle:
         Raises:
             Mismatch: Naming both sides.
         """
-        missing = [name for name in self.input_channels if name not in cohort.channels]
-        if missing:
-            raise Mismatch(
-                f"The bundle needs channels {self.input_channels}, the cohort has {list(cohort.channels)}.",
-                "Ingest the missing channels, or override the bundle's network_data_format.",
-            )
+        self.check_channels(cohort)
         unknown = [name for name in self.outputs if name not in cohort.regions]
         if unknown:
             raise Mismatch(
                 f"The bundle's outputs are {self.outputs}, the cohort's regions {sorted(cohort.regions)}.",
                 "Define the regions by label name at ingest.",
+            )
+
+    def check_channels(self, cohort: Cohort) -> None:
+        """Refuse a cohort that lacks a channel, by name.
+
+        Raises:
+            Mismatch: Naming both sides.
+        """
+        missing = [name for name in self.input_channels if name not in cohort.channels]
+        if missing:
+            raise Mismatch(
+                f"The bundle needs channels {self.input_channels}, the cohort has {list(cohort.channels)}.",
+                "Ingest the missing channels, or override the bundle's network_data_format.",
             )
 
 

@@ -26,6 +26,7 @@ def bring_case(files: Sequence[File], channels: Sequence[str], folder: Path) -> 
     Raises:
         Mismatch: If a channel is missing.
     """
+    files = [file for file in files if file.role in ("image", "label")]
     rows = {file.channel: file for file in files if file.role == "image"}
     missing = [name for name in channels if name not in rows]
     if missing:

@@ -35,7 +35,9 @@ class FileSource:
         names = self._source.names()
         if not names:
             raise InvalidInput(f"{self._source.uri} holds no files.", "Check the path or the prefix.")
-        found: dict[tuple[str, str], dict[str, list[tuple[str, str, str]]]] = defaultdict(lambda: defaultdict(list))
+        found: dict[tuple[str, str], dict[str, list[tuple[str, str, str]]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
         refused: dict[str, Unusable] = {}
         excluded: dict[str, str] = {}
         marks = self._source.marks()
@@ -59,7 +61,8 @@ class FileSource:
         ]
         if not studies:
             raise InvalidInput(
-                f"{self._source.uri} holds no DICOM image among {len(names)} files.", "Check the path or the prefix."
+                f"{self._source.uri} holds no DICOM image among {len(names)} files.",
+                "Check the path or the prefix.",
             )
         return Listing(studies=studies, refused=refused, excluded=excluded)
 

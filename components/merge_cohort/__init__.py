@@ -1,0 +1,3 @@
+"""`merge_cohort`."""
+
+from components.merge_cohort.component import merge_cohort as merge_cohort

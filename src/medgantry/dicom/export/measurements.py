@@ -1,0 +1,89 @@
+"""Volumes of segments as a Comprehensive 3D SR by template TID 1500 (PS3.16), which refers to the segmentation."""
+
+from collections.abc import Mapping, Sequence
+
+from highdicom.sr import (
+    AlgorithmIdentification,
+    Comprehensive3DSR,
+    DeviceObserverIdentifyingAttributes,
+    Measurement,
+    MeasurementReport,
+    ObservationContext,
+    ObserverContext,
+    ReferencedSegment,
+    TrackingIdentifier,
+    VolumetricROIMeasurementsAndQualitativeEvaluations,
+)
+from pydicom import Dataset
+from pydicom.sr.codedict import codes
+
+from medgantry import __version__
+from medgantry.dicom.export.segmentation import Algorithm, Segment
+from medgantry.dicom.export.uid import uid_of
+
+_SERIES_NUMBER = 1001
+
+
+def make_measurements(
+    segmentation: Dataset,
+    sources: Sequence[Dataset],
+    segments: Sequence[Segment],
+    volumes_ml: Mapping[str, float],
+    algorithm: Algorithm,
+) -> Dataset:
+    """Write the volume of each segment that has a frame.
+
+    Args:
+        segmentation: The SEG that the volumes were measured in.
+        sources: The slices it refers to.
+        segments: Its segments, in their order.
+        volumes_ml: Region -> volume in millilitres.
+        algorithm: What made the masks.
+    """
+    device_uid = uid_of(f"device {algorithm.name} {algorithm.version}")
+    observer = ObserverContext(
+        observer_type=codes.DCM.Device,
+        observer_identifying_attributes=DeviceObserverIdentifyingAttributes(
+            uid=device_uid, manufacturer_name="Medgantry", model_name=algorithm.name
+        ),
+    )
+    made_by = AlgorithmIdentification(name=algorithm.name, version=algorithm.version)
+    groups = [
+        VolumetricROIMeasurementsAndQualitativeEvaluations(
+            tracking_identifier=TrackingIdentifier(
+                uid=uid_of(f"{segmentation.SOPInstanceUID} {number}"), identifier=segment.label
+            ),
+            referenced_segment=ReferencedSegment.from_segmentation(segmentation, segment_number=number),
+            finding_type=segment.type,
+            finding_category=segment.category,
+            measurements=[
+                Measurement(
+                    name=codes.SCT.Volume,
+                    value=round(volumes_ml[segment.region], 4),
+                    unit=codes.UCUM.Milliliter,
+                    algorithm_id=made_by,
+                )
+            ],
+        )
+        for number, segment in enumerate(segments, start=1)
+        if volumes_ml[segment.region] > 0
+    ]
+    report = MeasurementReport(
+        observation_context=ObservationContext(observer_device_context=observer),
+        procedure_reported=codes.SCT.ImagingProcedure,
+        imaging_measurements=groups or None,
+        title=codes.DCM.ImagingMeasurementReport,
+    )
+    return Comprehensive3DSR(
+        evidence=[segmentation, *sources],
+        content=report[0],
+        series_number=_SERIES_NUMBER,
+        series_instance_uid=uid_of(f"report series {segmentation.SOPInstanceUID}"),
+        sop_instance_uid=uid_of(f"report {segmentation.SOPInstanceUID}"),
+        instance_number=1,
+        manufacturer="Medgantry",
+        is_complete=True,
+        is_verified=False,
+        manufacturer_model_name=algorithm.name,
+        software_versions=__version__,
+    )

@@ -1,0 +1,67 @@
+"""The DICOM objects of one case's prediction."""
+
+import io
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from pydicom import Dataset, dcmread
+
+from medgantry.cohort import File
+from medgantry.dicom.export.measurements import make_measurements
+from medgantry.dicom.export.segmentation import Algorithm, Segment, make_segmentation
+from medgantry.errors import Mismatch
+from medgantry.storage.files import fetch
+
+
+def export_case(
+    files: Sequence[File],
+    regions: Mapping[str, Sequence[int]],
+    segments: Sequence[Segment],
+    algorithm: Algorithm,
+    folder: Path,
+    *,
+    measurements: bool,
+) -> list[Path]:
+    """Write a case's SEG, and the SR of its volumes when wanted.
+
+    Args:
+        files: The case's rows: roles `prediction` and `dicom`.
+        regions: Region -> codes in the prediction.
+        segments: How regions are called.
+        algorithm: What predicted.
+        folder: Where the objects go.
+        measurements: Whether volumes are reported too.
+
+    Raises:
+        Mismatch: If the case did not come from DICOM, or its grid is not its slices'.
+    """
+    rows = {file.role: file for file in files if file.role in ("prediction", "dicom")}
+    if set(rows) != {"prediction", "dicom"}:
+        raise Mismatch(
+            f"A case needs a prediction and its DICOM objects, found {sorted(rows)}.",
+            "Ingest the case from DICOM, then predict it.",
+        )
+    paths = {role: fetch(row.uri, row.sha256, folder, row.format) for role, row in rows.items()}
+    sources = read_slices(paths["dicom"])
+    image = nibabel.load(paths["prediction"])
+    labels = np.asanyarray(image.dataobj).transpose(2, 1, 0)
+    masks = {segment.region: np.isin(labels, list(regions[segment.region])) for segment in segments}
+    written = {"seg.dcm": make_segmentation(sources, masks, segments, algorithm, image.affine)}
+    if measurements:
+        millilitres = float(abs(np.linalg.det(image.affine[:3, :3]))) / 1000
+        volumes = {name: float(mask.sum()) * millilitres for name, mask in masks.items()}
+        written["sr.dcm"] = make_measurements(written["seg.dcm"], sources, segments, volumes, algorithm)
+    for name, dataset in written.items():
+        dataset.save_as(folder / name)
+    return [folder / name for name in written]
+
+
+def read_slices(archive: Path) -> list[Dataset]:
+    """The slices of a case, in their order, from the tar that ingest packed."""
+    with tarfile.open(archive) as opened:
+        members = sorted(member.name for member in opened if member.name.startswith("slice-"))
+        streams = (opened.extractfile(name) for name in members)
+        return [dcmread(io.BytesIO(stream.read()), stop_before_pixels=True) for stream in streams if stream]

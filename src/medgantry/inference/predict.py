@@ -1,0 +1,118 @@
+"""Batch inference: a trained bundle over a cohort, to a cohort with predictions."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import nibabel
+
+from medgantry.bundles import Bundle
+from medgantry.bundles.case_files import bring_case
+from medgantry.cohort import Cohort, File
+from medgantry.errors import InvalidInput, StoreUnavailable
+from medgantry.fingerprint import code_fingerprint, hash_file, hash_value
+from medgantry.inference.predictor import Predictor
+from medgantry.ledger import Entry
+from medgantry.steps import StepRecord, reuse_or_build, step
+from medgantry.storage import ObjectStore
+from medgantry.storage.files import keep
+
+STEP = "predict"
+ROLE = "prediction"
+
+
+def predict_step(bundle_folder: Path, cohort_folder: Path, output: Path, *, split: str) -> None:
+    """Write a cohort with predictions; the arguments are the component's."""
+    with step(STEP) as record:
+        cohort, bundle = Cohort.open(cohort_folder), Bundle(bundle_folder)
+        bundle.check_channels(cohort)
+        store = ObjectStore.from_environment()
+        content = [bundle.weights_hash, bundle.config_hash, cohort.cohort_hash, split, code_fingerprint()]
+        if split:
+            content.append(cohort.split_hash)
+
+        def build(folder: Path) -> None:
+            predict_cohort(bundle, cohort, split, store, record).save(folder)
+
+        reuse_or_build(record, store, f"steps/{STEP}/{hash_value(content)}", output, build)
+        made = Cohort.open(output)
+        failed = [
+            asdict(entry) for entry in made.entries if entry.step == STEP and entry.verdict == "rejected"
+        ]
+        record.facts = {"predicted": sum(file.role == ROLE for file in made.files), "rejected": failed[:100]}
+
+
+def predict_cohort(
+    bundle: Bundle, cohort: Cohort, split: str, store: ObjectStore, record: StepRecord
+) -> Cohort:
+    """Predict every case, or those on one side.
+
+    Args:
+        bundle: Trained.
+        cohort: With the bundle's channels.
+        split: A side; empty for all.
+        store: Where predictions go.
+        record: The step's record.
+
+    Returns:
+        The cohort of these cases, with a file of role `prediction` each: a label map with the codes that the bundle was
+        trained with. A case that fails stays in the ledger alone.
+
+    Raises:
+        InvalidInput: If the cohort has no such case, or none could be predicted.
+    """
+    wanted = [case for case in cohort.cases if not split or case.split == split]
+    if not wanted:
+        raise InvalidInput(f"No case is on side {split!r}.", "Leave split empty to predict all.")
+    predictor = Predictor(bundle)
+    entries, files, cases = list(cohort.entries), [], []
+    for done, case in enumerate(wanted):
+        record.advance(done, len(wanted), "cases")
+        try:
+            file = _predict(predictor, cohort, case.case_id, store)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 whatever a bundle's transforms raise is a verdict about the case
+            entries.append(
+                Entry(
+                    item=case.case_id,
+                    step=STEP,
+                    verdict="rejected",
+                    rule="the case can be predicted",
+                    evidence=f"{type(error).__name__}: {error}"[:500],
+                    remedy="Compare the case with those that the bundle was trained on.",
+                )
+            )
+            continue
+        cases.append(case)
+        files += [*cohort.files_of[case.case_id], file]
+        entries.append(Entry(item=case.case_id, step=STEP, verdict="ok", rule="predicted in source geometry"))
+    record.advance(len(wanted), len(wanted), "cases")
+    if not cases:
+        raise InvalidInput(f"None of {len(wanted)} cases could be predicted: {entries[-1].evidence}")
+    provenance = {**cohort.provenance, "predicted_with": bundle.weights_hash}
+    return replace(cohort, cases=cases, files=files, entries=entries, provenance=provenance)
+
+
+def _predict(predictor: Predictor, cohort: Cohort, case_id: str, store: ObjectStore) -> File:
+    with TemporaryDirectory(prefix="medgantry-predict-") as name:
+        scratch = Path(name)
+        files = cohort.files_of[case_id]
+        item = bring_case(files, predictor.bundle.input_channels, scratch)
+        target = scratch / "prediction.nii.gz"
+        predictor.predict_case(item).save(target)
+        sha256 = hash_file(target)
+        source = next(file for file in files if file.role == "image")
+        image = nibabel.load(target)
+        return File(
+            case_id=case_id,
+            role=ROLE,
+            channel="",
+            channel_index=-1,
+            uri=keep(store, target, sha256),
+            format="nii.gz",
+            sha256=sha256,
+            shape=[int(size) for size in image.shape[:3]],
+            spacing_mm=source.spacing_mm,
+            orientation=source.orientation,
+        )

@@ -1,0 +1,108 @@
+"""The steps `plan_ingest`, `ingest_dicom_shard` and `merge_cohort`."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from medgantry import ledger
+from medgantry.documents import read_document, write_document
+from medgantry.ingest.dicom.config import DicomConfig
+from medgantry.ingest.dicom.merge import merge_studies
+from medgantry.ingest.dicom.names import names_for
+from medgantry.ingest.dicom.part import ingest_part
+from medgantry.ingest.dicom.plan import IngestPlan, plan_studies
+from medgantry.ingest.dicom.quality import quality_page
+from medgantry.ingest.dicom.selection import Select
+from medgantry.ingest.dicom.sources.open import open_source
+from medgantry.parameters import json_object
+from medgantry.steps import run_id, step
+from medgantry.storage import ObjectStore
+from medgantry.tracking import TrackedRun
+
+RECEIPT = "receipt.json"
+RECEIPT_SCHEMA = "medgantry/ingest-receipt/1"
+
+
+def plan(
+    output: Path,
+    *,
+    source: str,
+    select: str,
+    labels: str,
+    deidentify: str,
+    repairs: str,
+    keep_dicom: bool,
+    shards: int,
+) -> list[int]:
+    """List the source and write a plan; returns the indices of the fan-out's tasks."""
+    with step("plan_ingest") as record, TemporaryDirectory(prefix="medgantry-") as scratch:
+        config = DicomConfig(
+            select=Select.of(json_object("select", select)),
+            labels=json_object("labels", labels),
+            deidentify=deidentify,
+            repairs=tuple(name.strip() for name in repairs.split(",") if name.strip()),
+            keep_dicom=keep_dicom,
+        )
+        listing = open_source(source, Path(scratch)).studies()
+        made = plan_studies(source, listing, config, names_for(config), parts=shards)
+        made.save(output)
+        record.facts = {
+            "studies": len(listing.studies),
+            "tasks": len(made.parts),
+            "refused": len(listing.refused),
+        }
+        return list(range(len(made.parts)))
+
+
+def ingest_shard(plan_folder: Path, output: Path, *, index: int) -> None:
+    """Ingest one task's studies and write a receipt of their results."""
+    with (
+        step("ingest_dicom_shard", iteration=index) as record,
+        TemporaryDirectory(prefix="medgantry-") as scratch,
+    ):
+        made = IngestPlan.open(plan_folder)
+        results = ingest_part(made, index, ObjectStore.from_environment(), record, Path(scratch))
+        write_document(output / RECEIPT, RECEIPT_SCHEMA, {"studies": results})
+
+
+def merge(
+    plan_folder: Path,
+    receipt_folders: Sequence[Path],
+    output: Path,
+    report: Path,
+    *,
+    regions: str,
+    max_rejected: float,
+    external: bool,
+) -> None:
+    """Fold the receipts into a cohort, with a report on its quality."""
+    with step("merge_cohort") as record:
+        made = IngestPlan.open(plan_folder)
+        results = [
+            result
+            for folder in receipt_folders
+            for result in read_document(folder / RECEIPT, RECEIPT_SCHEMA)["studies"]
+        ]
+        cohort = merge_studies(
+            made,
+            results,
+            regions=json_object("regions", regions),
+            max_rejected=max_rejected,
+            external=external,
+        )
+        cohort.save(output)
+        page = quality_page(cohort, results, DicomConfig.of(made.config))
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(page)
+        with TemporaryDirectory(prefix="medgantry-") as scratch:
+            named = Path(scratch) / "quality.html"
+            named.write_text(page)
+            TrackedRun(run_id()).artifacts([named], "cohort")
+        record.verdicts = ledger.counts(cohort.entries)
+        rejected = [asdict(entry) for entry in cohort.entries if entry.verdict == "rejected"]
+        record.facts = {
+            "cohort_hash": cohort.cohort_hash,
+            "cases": len(cohort.cases),
+            "rejected": rejected[:100],
+        }
