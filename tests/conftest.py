@@ -10,6 +10,7 @@ from hypothesis import settings
 from medgantry.phantoms.brain_tumor import write_task
 from medgantry.storage import ObjectStore
 from pipelines.runners.stack import Stack
+from tests.orthanc import Orthanc
 
 settings.register_profile("fuzz", max_examples=3000, deadline=None)
 
@@ -39,3 +40,10 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phantoms")
     write_task(folder, cases=8, broken=0)
     return folder
+
+
+@pytest.fixture(scope="session")
+def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+    """A real PACS, shared: store under patients of your own, and query for them."""
+    with Orthanc(tmp_path_factory.mktemp("orthanc")) as server:
+        yield server

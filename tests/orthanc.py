@@ -63,7 +63,7 @@ class Orthanc:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self.kill()  # nobody needs its data any more
 
     @property
     def dicomweb(self) -> str:
@@ -119,7 +119,9 @@ class Orthanc:
     def _request(self, method: str, path: str) -> bytes:
         login = b64encode(f"{self.username}:{self.password}".encode()).decode()
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.http_port}{path}", method=method, headers={"Authorization": f"Basic {login}"}
+            f"http://127.0.0.1:{self.http_port}{path}",
+            method=method,
+            headers={"Authorization": f"Basic {login}"},
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             content: bytes = answer.read()

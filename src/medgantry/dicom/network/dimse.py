@@ -38,7 +38,7 @@ _STUDY_KEYS = ("PatientID", "StudyInstanceUID", "StudyDate", "ModalitiesInStudy"
 _SERIES_KEYS = ("SeriesInstanceUID", "Modality", "SeriesDate", "SeriesTime", "NumberOfSeriesRelatedInstances")
 _NOT_RECOGNISED = {3: "calling AE title", 7: "called AE title"}
 _QUICKACK = getattr(socket, "TCP_QUICKACK", socket.TCP_NODELAY)  # Linux forgets it with every exchange
-_BY_USER, _BY_PRESENTATION = 1, 3
+_BY_USER, _BY_PRESENTATION, _TRANSIENT = 1, 3, 2
 
 
 def _acknowledge_at_once(event: Any) -> None:
@@ -255,7 +255,8 @@ def _request(
 def _rejected(peer: Peer, answer: Any) -> Exception:
     """The error for a rejected association; source and reason are of PS3.8, section 9.3.4."""
     source, reason = answer.result_source, answer.diagnostic
-    if answer.result == 2 or source == _BY_PRESENTATION:
+    logged_in = "MEDGANTRY_DIMSE_USERNAME" in os.environ  # some call a refused login transient, too
+    if source == _BY_PRESENTATION or (answer.result == _TRANSIENT and not logged_in):
         return _NotNow(f"it rejects associations for the time being ({answer.reason_str})")
     if source == _BY_USER and reason in _NOT_RECOGNISED:
         return InvalidInput(

@@ -15,7 +15,7 @@ MAX_CONTEXTS = 128
 """Presentation contexts that fit into an association."""
 
 UNCOMPRESSED = (syntax.ExplicitVRLittleEndian, syntax.ImplicitVRLittleEndian)
-"""Differ in how attributes are spelled, not in pixels: one pair for both."""
+"""Differ in how attributes are spelled, not in pixels: where room is scarce, one pair for both."""
 _COMMON = (
     syntax.JPEGLosslessSV1,
     syntax.JPEG2000Lossless,
@@ -113,8 +113,7 @@ def _pairs(likely: list[Any]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
     """Kinds of objects with encodings, the most useful first."""
     others = [kind for kind in STORAGE_CLASSES if kind not in likely]
     for kind in likely:
-        yield kind, UNCOMPRESSED
-        yield from ((kind, (encoding,)) for encoding in (*_COMMON, *_RARE))
+        yield from ((kind, (encoding,)) for encoding in ENCODINGS)
     yield from ((kind, UNCOMPRESSED) for kind in others)
     for encoding in _COMMON:
         yield from ((kind, (encoding,)) for kind in others)

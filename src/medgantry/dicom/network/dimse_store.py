@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.presentation import build_context
 
@@ -77,7 +78,7 @@ def _store(association: Any, path: Path) -> Any:
     """The peer's status, or why the file could not be sent."""
     try:
         return association.send_c_store(path)  # as it is, in pieces
-    except (AttributeError, ValueError):
+    except (AttributeError, InvalidDicomError, ValueError):
         pass
     try:
         return association.send_c_store(dcmread(path, force=True))

@@ -192,7 +192,9 @@ def body(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         Interrupted: If it ends early.
     """
     try:
-        yield from response.stream(_CHUNK_BYTES)
+        # `stream` would lose what came of its last chunk before the break.
+        while piece := response.read1(_CHUNK_BYTES):
+            yield piece
         return
     except (urllib3.exceptions.HTTPError, OSError) as error:
         words = _words(_cause(error))
