@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from medgantry.errors import MedgantryError
+from pipelines.batch_inference import batch_inference
 from pipelines.brain_tumor_segmentation import brain_tumor_segmentation
 from pipelines.deployment import deployment
 from pipelines.ingest_dicom import ingest_dicom
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pipelines.runners.place import Place
 
 PIPELINES: dict[str, BaseComponent] = {
+    "batch_inference": batch_inference,
     "brain_tumor_segmentation": brain_tumor_segmentation,
     "deployment": deployment,
     "ingest_dicom": ingest_dicom,

@@ -1,3 +1,3 @@
-"""`merge_cohort`."""
+"""Fold what the ingest tasks made into one cohort."""
 
 from components.merge_cohort.component import merge_cohort as merge_cohort

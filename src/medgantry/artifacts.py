@@ -41,3 +41,7 @@ class Evaluation(dsl.Artifact):  # type: ignore[misc]
 
 class Registration(dsl.Artifact):  # type: ignore[misc]
     """A registered model version and the decision about it."""
+
+
+class DicomExport(dsl.Artifact):  # type: ignore[misc]
+    """DICOM objects of predictions, and what became of them."""

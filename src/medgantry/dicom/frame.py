@@ -1,13 +1,13 @@
 """One slice: a single-frame file, or one frame of an enhanced multi-frame file (PS3.3 C.7.6.16)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydicom import Dataset
 
-from medgantry.dicom.header import Header, value_numbers, value_text
+from medgantry.dicom.header import Attributes, DatasetAttributes, Header
 from medgantry.ledger import Unusable
 
 COMPLETE = "every slice has its geometry"
@@ -132,26 +132,29 @@ def _needed(header: Header, keyword: str, least: int = 1, most: int = 65535) -> 
 class _Groups:
     """The functional groups that hold for one frame: its own first, the shared ones after (PS3.3 C.7.6.16.1.1)."""
 
-    def __init__(self, shared: Dataset | None, own: Dataset | None, top: Dataset) -> None:
-        self._places = [place for place in (own, shared) if place is not None]
-        self._top = top
+    def __init__(self, places: Sequence[Dataset], top: Attributes) -> None:
+        self._places, self._top = places, top
 
-    def find(self, keyword: str, sequence: str) -> Dataset:
-        """The data set that holds an attribute, inside its group or at the top."""
+    def find(self, keyword: str, sequence: str) -> Attributes:
+        """Where an attribute stands, inside its group or at the top."""
         for place in self._places:
             items: Any = place.get(sequence) if sequence else None
             if items and keyword in items[0]:
-                return items[0]
+                return DatasetAttributes(items[0])
         return self._top
 
 
 def _groups(header: Header, pixels: PixelFormat) -> Iterator[_Groups]:
-    top = header.dataset
-    try:
-        own: Any = top.get("PerFrameFunctionalGroupsSequence")
-        shared: Any = top.get("SharedFunctionalGroupsSequence")
-    except Exception as error:
-        raise Unusable("functional groups can be read", type(error).__name__, "Export it again.") from error
+    own: Any = None
+    shared: Any = None
+    if header.has("PerFrameFunctionalGroupsSequence") or header.has("SharedFunctionalGroupsSequence"):
+        try:
+            own = header.dataset.get("PerFrameFunctionalGroupsSequence")
+            shared = header.dataset.get("SharedFunctionalGroupsSequence")
+        except Exception as error:
+            raise Unusable(
+                "functional groups can be read", type(error).__name__, "Export it again."
+            ) from error
     if pixels.frames > 1 and (own is None or len(own) != pixels.frames):
         raise Unusable(
             "a multi-frame file describes each frame",
@@ -159,13 +162,13 @@ def _groups(header: Header, pixels: PixelFormat) -> Iterator[_Groups]:
             "Export it as an enhanced or as single-frame files.",
         )
     for index in range(pixels.frames):
-        yield _Groups(shared[0] if shared else None, own[index] if own else None, top)
+        yield _Groups([*([own[index]] if own else []), *([shared[0]] if shared else [])], header)
 
 
 def _frame(header: Header, pixels: PixelFormat, index: int, groups: _Groups) -> Frame:
     geometry: dict[str, tuple[float, ...]] = {}
     for keyword, count, sequence in _GEOMETRY:
-        numbers = value_numbers(groups.find(keyword, sequence), keyword)
+        numbers = groups.find(keyword, sequence).numbers(keyword)
         if len(numbers) != count:
             raise Unusable(
                 COMPLETE, f"{keyword} has {len(numbers)} of {count} values", "Export it with its geometry."
@@ -188,13 +191,13 @@ def _frame(header: Header, pixels: PixelFormat, index: int, groups: _Groups) -> 
         pixel_spacing_mm=(spacing[0], spacing[1]),
         rescale=_rescale(header, groups),
         padding=_padding(header, pixels),
-        repeats=tuple(value_text(groups.find(keyword, place), keyword) for keyword, place in _REPEATS),
+        repeats=tuple(groups.find(keyword, place).text(keyword) for keyword, place in _REPEATS),
         localizer=is_localizer(header),
     )
 
 
 def _rescale(header: Header, groups: _Groups) -> tuple[float, float] | None:
-    if header.dataset.get("ModalityLUTSequence"):
+    if header.has("ModalityLUTSequence"):
         raise Unusable(
             "values are rescaled linearly",
             "there is a Modality LUT",
@@ -202,7 +205,7 @@ def _rescale(header: Header, groups: _Groups) -> tuple[float, float] | None:
         )
     pair = []
     for keyword in ("RescaleSlope", "RescaleIntercept"):
-        pair.append(value_numbers(groups.find(keyword, "PixelValueTransformationSequence"), keyword))
+        pair.append(groups.find(keyword, "PixelValueTransformationSequence").numbers(keyword))
     if pair == [(), ()]:
         return None
     if any(len(numbers) != 1 for numbers in pair) or pair[0][0] == 0:

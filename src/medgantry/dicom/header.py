@@ -1,54 +1,147 @@
 """Reading the header of one DICOM file, and asking it for values that may be missing, damaged or impossible."""
 
 import math
+import struct
 import warnings
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydicom import Dataset, config, dcmread
+from pydicom.datadict import tag_for_keyword
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from medgantry.dicom.elements import Elements, read_elements, vr_of
 from medgantry.ledger import Unusable
 
 # What a value must be is decided by our rules, one by one, with evidence; pydicom's would be warnings on stderr.
 config.settings.reading_validation_mode = config.IGNORE
 
 READABLE = "the file is readable DICOM"
+_AGAIN = "Export or fetch the file again."
 _PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
+_BINARY = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d", "US or SS": "H"}
 
 
-@dataclass(frozen=True, kw_only=True)
+class Attributes(Protocol):
+    """Something that attributes can be asked of: a file's header, or an item of a sequence."""
+
+    def text(self, keyword: str) -> str:
+        """A value as text, several joined by a backslash; empty when absent.
+
+        Raises:
+            Unusable: If the value cannot be decoded.
+        """
+
+    def numbers(self, keyword: str) -> tuple[float, ...]:
+        """A value as finite numbers; empty when absent.
+
+        Raises:
+            Unusable: If one is no number, or not finite.
+        """
+
+    def whole(self, keyword: str) -> int | None:
+        """A value as one whole number; None when absent.
+
+        Raises:
+            Unusable: If it is none.
+        """
+
+
+class DatasetAttributes:
+    """Attributes of a data set that pydicom read; an `Attributes`."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+
+    def text(self, keyword: str) -> str:
+        """See `Attributes`."""
+        return value_text(self._dataset, keyword)
+
+    def numbers(self, keyword: str) -> tuple[float, ...]:
+        """See `Attributes`."""
+        return value_numbers(self._dataset, keyword)
+
+    def whole(self, keyword: str) -> int | None:
+        """See `Attributes`."""
+        return _one_whole(keyword, self.numbers(keyword))
+
+
 class Header:
-    """One file without its pixels.
+    """One file without its pixels; an `Attributes`.
 
-    `text`, `numbers` and `whole` give values by keyword; what is there but makes no sense raises `Unusable`.
+    Args:
+        path: The file.
+        elements: Its elements, when it is of the plain kind.
+        dataset: What pydicom read, when it is not.
+        pixels_at: Byte offset of the pixel data element in the file; -1 when it cannot be told (deflated).
+        pixel_keyword: `PixelData`, `FloatPixelData`, `DoubleFloatPixelData`, or empty when there are no pixels.
     """
 
-    path: Path
-    dataset: Dataset
-    pixels_at: int
-    """Byte offset of the pixel data element in the file; -1 when it cannot be told (deflated)."""
-    pixel_keyword: str
-    """`PixelData`, `FloatPixelData`, `DoubleFloatPixelData`, or empty when there are no pixels."""
+    def __init__(
+        self,
+        path: Path,
+        elements: Elements | None,
+        dataset: Dataset | None,
+        pixels_at: int,
+        pixel_keyword: str,
+    ) -> None:
+        self.path, self.pixels_at, self.pixel_keyword = path, pixels_at, pixel_keyword
+        self._elements, self._dataset = elements, dataset
+
+    @property
+    def dataset(self) -> Dataset:
+        """The header as pydicom reads it."""
+        if self._dataset is None:
+            self._dataset = _read_dataset(self.path)
+        return self._dataset
 
     @property
     def transfer_syntax(self) -> str:
         """UID of the transfer syntax; Implicit VR Little Endian where a file does not say."""
+        if self._elements is not None:
+            return self._elements.transfer_syntax
         return str(self.dataset.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2"))
 
+    def has(self, keyword: str) -> bool:
+        """Whether the attribute is there at the top, with or without a value."""
+        if self._elements is not None:
+            return _tag(keyword) in self._elements.values
+        return keyword in self.dataset
+
     def text(self, keyword: str) -> str:
-        """A value as text, several joined by a backslash; empty when absent."""
+        """See `Attributes`."""
+        if self._elements is not None:
+            _, value = self._elements.values.get(_tag(keyword), (b"", b""))
+            if value.isascii():
+                return value.decode("ascii").strip("\0 ")
         return value_text(self.dataset, keyword)
 
     def numbers(self, keyword: str) -> tuple[float, ...]:
-        """A value as finite numbers; empty when absent."""
-        return value_numbers(self.dataset, keyword)
+        """See `Attributes`."""
+        if self._elements is None:
+            return value_numbers(self.dataset, keyword)
+        tag = _tag(keyword)
+        said, value = self._elements.values.get(tag, (b"", b""))
+        if not value:
+            return ()
+        code = _BINARY.get(vr_of(tag, said))
+        try:
+            if code:
+                found: tuple[float, ...] = struct.unpack(
+                    f"<{len(value) // struct.calcsize(code)}{code}", value
+                )
+            else:
+                text = value.strip(b"\0 ")
+                found = tuple(float(part) for part in text.split(b"\\")) if text else ()
+        except (struct.error, ValueError) as error:
+            raise _no_number(keyword) from error
+        return _finite(keyword, found)
 
     def whole(self, keyword: str) -> int | None:
-        """A value as one whole number; None when absent."""
-        return value_whole(self.dataset, keyword)
+        """See `Attributes`."""
+        return _one_whole(keyword, self.numbers(keyword))
 
 
 def read_header(path: Path) -> Header:
@@ -57,6 +150,9 @@ def read_header(path: Path) -> Header:
     Raises:
         Unusable: If it is no DICOM file, or ends within an element.
     """
+    elements = read_elements(path)
+    if elements is not None and elements.values.get(_tag("SOPClassUID"), (b"", b""))[1]:
+        return Header(path, elements, None, elements.pixels_at, _PIXELS[elements.pixel_tag])
     try:
         with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -68,16 +164,28 @@ def read_header(path: Path) -> Header:
     except Unusable:
         raise
     except Exception as error:  # a damaged file makes pydicom raise nearly anything
-        raise Unusable(READABLE, type(error).__name__, "Export or fetch the file again.") from error
+        raise Unusable(READABLE, type(error).__name__, _AGAIN) from error
     if deflated:
         keyword = _deflated_pixels(path)
     else:
-        order = "little" if dataset.original_encoding[1] else "big"
-        number = (int.from_bytes(tag[:2], order) << 16) | int.from_bytes(tag[2:], order)  # type: ignore[arg-type]
-        keyword = _PIXELS.get(number, "")
-        if not keyword and tag:
-            raise Unusable(READABLE, "the data set ends within an element", "Fetch the file again.")
-    return Header(path=path, dataset=dataset, pixels_at=at, pixel_keyword=keyword)
+        keyword = _pixel_keyword(tag, "little" if dataset.original_encoding[1] else "big")
+    return Header(path, None, dataset, at, keyword)
+
+
+def _pixel_keyword(tag: bytes, order: Any) -> str:
+    number = (int.from_bytes(tag[:2], order) << 16) | int.from_bytes(tag[2:], order)
+    if tag and number not in _PIXELS:
+        raise Unusable(READABLE, "the data set ends within an element", "Fetch the file again.")
+    return _PIXELS.get(number, "")
+
+
+def _read_dataset(path: Path) -> Dataset:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return dcmread(path, stop_before_pixels=True)
+    except Exception as error:
+        raise Unusable(READABLE, type(error).__name__, _AGAIN) from error
 
 
 def _parse(stream: Any) -> Dataset:
@@ -96,52 +204,55 @@ def _deflated_pixels(path: Path) -> str:
     return next((keyword for keyword in _PIXELS.values() if keyword in dataset), "")
 
 
-def value_text(dataset: Dataset, keyword: str) -> str:
-    """A value as text, several joined by a backslash; empty when absent.
+@cache
+def _tag(keyword: str) -> int:
+    tag = tag_for_keyword(keyword)
+    assert tag is not None, keyword
+    return int(tag)
 
-    Raises:
-        Unusable: If the value cannot be decoded.
-    """
+
+def value_text(dataset: Dataset, keyword: str) -> str:
+    """A value of a data set as text; see `Attributes`."""
     value = _value(dataset, keyword)
-    if value is None:
-        return ""
-    several = value if isinstance(value, (list, tuple)) or type(value).__name__ == "MultiValue" else [value]
-    return "\\".join(str(item) for item in several).strip()
+    return "" if value is None else "\\".join(str(item) for item in _several(value)).strip()
 
 
 def value_numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
-    """A value as finite numbers; empty when absent.
-
-    Raises:
-        Unusable: If one is no number, or not finite.
-    """
+    """A value of a data set as finite numbers; see `Attributes`."""
     value = _value(dataset, keyword)
     if value is None or value == "":
         return ()
-    several = value if isinstance(value, (list, tuple)) or type(value).__name__ == "MultiValue" else [value]
     try:
-        numbers = tuple(float(item) for item in several)
+        return _finite(keyword, tuple(float(item) for item in _several(value)))
     except (TypeError, ValueError) as error:
-        raise Unusable(
-            f"{keyword} is a number", "it is something else", "Export the series again."
-        ) from error
-    if not all(math.isfinite(number) for number in numbers):
+        raise _no_number(keyword) from error
+
+
+def value_whole(dataset: Dataset, keyword: str) -> int | None:
+    """A value of a data set as one whole number; see `Attributes`."""
+    return _one_whole(keyword, value_numbers(dataset, keyword))
+
+
+def _several(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) or type(value).__name__ == "MultiValue" else [value]
+
+
+def _finite(keyword: str, numbers: tuple[float, ...]) -> tuple[float, ...]:
+    if not all(map(math.isfinite, numbers)):
         raise Unusable(f"{keyword} is finite", str(numbers), "Export the series with its geometry.")
     return numbers
 
 
-def value_whole(dataset: Dataset, keyword: str) -> int | None:
-    """A value as one whole number; None when absent.
-
-    Raises:
-        Unusable: If it is none.
-    """
-    numbers = value_numbers(dataset, keyword)
+def _one_whole(keyword: str, numbers: tuple[float, ...]) -> int | None:
     if not numbers:
         return None
     if len(numbers) != 1 or numbers[0] != int(numbers[0]):
         raise Unusable(f"{keyword} is one whole number", str(numbers), "Export the series again.")
     return int(numbers[0])
+
+
+def _no_number(keyword: str) -> Unusable:
+    return Unusable(f"{keyword} is a number", "it is something else", "Export the series again.")
 
 
 def _value(dataset: Dataset, keyword: str) -> Any:

@@ -16,11 +16,13 @@ from highdicom.sr import (
 )
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 
 from medgantry import __version__
 from medgantry.dicom.export.segmentation import Algorithm, Segment
 from medgantry.dicom.export.uid import uid_of
 
+MILLILITRE = Code("mL", "UCUM", "milliliter")
 _SERIES_NUMBER = 1001
 
 
@@ -60,7 +62,7 @@ def make_measurements(
                 Measurement(
                     name=codes.SCT.Volume,
                     value=round(volumes_ml[segment.region], 4),
-                    unit=codes.UCUM.Milliliter,
+                    unit=MILLILITRE,
                     algorithm_id=made_by,
                 )
             ],

@@ -5,9 +5,11 @@ import gzip
 import io
 import json
 import tarfile
+from pathlib import Path
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 from pydicom import dcmread
 
@@ -219,3 +221,21 @@ def test_another_key_gives_other_names(archive, store, tmp_path, monkeypatch):
     second, *_ = ingest(folder, store, tmp_path / "b", select=Select(has="mask"))
     assert not {case.group_id for case in first.cases} & {case.group_id for case in second.cases}
     assert json.loads((tmp_path / "a/planned/plan.json").read_text())["source"] != str(folder)
+
+
+def test_the_odd_files_that_pydicom_ships_each_get_a_verdict(store, tmp_path):
+    folder = Path(pydicom.__file__).parent / "data/test_files"
+    cohort, plan, _, _ = ingest(
+        folder,
+        store,
+        tmp_path,
+        shards=3,
+        labels={"any": "."},
+        select=Select(modality=("CT", "MR", "PT", "US")),
+    )
+    assert len(plan.parts) == 3
+    assert cohort.cases
+    assert all(entry.rule for entry in cohort.entries)
+    assert all(entry.remedy for entry in cohort.entries if entry.verdict == "rejected")
+    crashed = [entry for entry in cohort.entries if entry.rule == "a study can be processed"]
+    assert not crashed
