@@ -177,11 +177,11 @@ class Finder:
                 query, StudyRootQueryRetrieveInformationModelFind
             ):
                 status = answer.get("Status")
+                if status is None:
+                    raise self._peer.broken()
                 if status in _PENDING and result is not None:
                     found[value_text(result, unique)] = result
-                elif status is None:
-                    raise self._peer.broken()
-                elif status not in _PENDING and status != _SUCCESS:
+                elif status != _SUCCESS:
                     raise self._refused(status)
         except RuntimeError:  # the association ended between two queries
             raise self._peer.broken() from None
@@ -239,6 +239,7 @@ def _request(
     except OSError as error:
         raise _NotNow(error.strerror or type(error).__name__) from None
     if association.is_established:
+        _keep_answers(association)
         return association
     answer = association.acceptor.primitive
     if association.is_rejected:
@@ -250,6 +251,17 @@ def _request(
             f"Allow it for the AE title {peer.calling} in the PACS.",
         )
     raise _NotNow("it ended the association at once" if opened else "nothing answers there")
+
+
+def _keep_answers(association: Any) -> None:
+    """Let nobody but the one who asked take an answer.
+
+    pynetdicom's own thread looks for requests of the peer between two of ours. It is stopped too late now and then,
+    and then takes an answer off the queue and drops it: a study loses a series, with no error anywhere. As the side
+    that asks, we are sent no requests but those that the asking call itself waits for.
+    """
+    take = association.dimse.get_msg
+    association.dimse.get_msg = lambda block=False: take(block) if block else (None, None)
 
 
 def _rejected(peer: Peer, answer: Any) -> Exception:

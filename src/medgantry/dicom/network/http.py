@@ -28,6 +28,8 @@ PATIENCE_SECONDS = 180.0
 """How long a server may be away before we give up."""
 LONGEST_WAIT_SECONDS = 60.0
 """However long a server asks us to wait, we ask again after this."""
+_WILDCARDS = "*?"
+"""Allowed in the query part of an address; some servers do not take them for wildcards when they are quoted."""
 _BROKEN_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLWantReadError)
 _BUSY = (429, 500, 502, 503, 504)
 _BACKOFF = tenacity.wait_random_exponential(multiplier=0.3, max=10)
@@ -118,7 +120,7 @@ class HttpServer:
             InvalidInput: If the server refuses the login or the request, or cannot be trusted.
             SourceUnavailable: If it does not answer.
         """
-        url = f"{self.base}/{path}" + (f"?{urlencode(query)}" if query else "")
+        url = f"{self.base}/{path}" + (f"?{urlencode(query, safe=_WILDCARDS)}" if query else "")
 
         def send() -> urllib3.BaseHTTPResponse:
             response = self._pool.request(

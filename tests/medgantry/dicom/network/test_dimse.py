@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 from pynetdicom import AE, evt
+from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import (
     CTImageStorage,
     StudyRootQueryRetrieveInformationModelFind,
@@ -21,7 +23,7 @@ from pynetdicom.sop_class import (
     Verification,
 )
 
-from medgantry.dicom.network.dimse import Peer, echo, finding
+from medgantry.dicom.network.dimse import Peer, associate, echo, finding
 from medgantry.dicom.network.dimse_contexts import MAX_CONTEXTS, retrieval_contexts
 from medgantry.dicom.network.dimse_retrieve import get_series, move_series
 from medgantry.dicom.network.dimse_store import store_files
@@ -168,6 +170,14 @@ def test_a_peer_that_leaves_in_the_middle_of_an_answer() -> None:
         finding(peer) as finder,
     ):
         finder.studies({})
+
+
+def test_an_answer_waits_for_the_one_who_asked(peer: Peer) -> None:
+    with associate(peer, [build_context(Verification)]) as association:
+        association.dimse.msg_queue.put((1, "an answer that comes between two of the reactor's looks"))
+        time.sleep(0.1)
+        assert association.dimse.msg_queue.qsize() == 1
+        association.dimse.msg_queue.get()
 
 
 @pytest.mark.parametrize("modality", ["CT", "MR", "PT", "SEG", "MG", "OT", "", "??"])
