@@ -2,7 +2,6 @@
 
 import queue
 import threading
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +27,7 @@ _PENDING = (0xFF00, 0xFF01)
 _NO_SUCH_DESTINATION = 0xA801
 _OUT_OF_RESOURCES = (0xA700, 0xA701, 0xA702)
 _CANNOT_STORE, _NOT_OURS = 0xA700, 0xA900
-_listening: dict[int, threading.Lock] = defaultdict(threading.Lock)
+_listening: dict[int, threading.Lock] = {}
 """One C-MOVE at a time per port."""
 
 
@@ -85,7 +84,7 @@ def move_series(peer: Peer, study_uid: str, series_uid: str, folder: Path, *, li
     model = StudyRootQueryRetrieveInformationModelMove
     hint = f"Register {peer.calling} with this machine's address and port {listen} in the PACS"
     with (
-        _listening[listen],
+        _listening.setdefault(listen, threading.Lock()),
         _listener(peer, listen, receiver),
         associate(peer, [build_context(model)]) as main,
     ):
