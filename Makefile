@@ -36,8 +36,9 @@ fuzz: $(VENV)/ready  ## The property tests, 3000 examples each (CI runs them wit
 soak: $(VENV)/ready  ## Store away for a minute, runner killed again and again (not in CI)
 	$(PY) -m pytest -m soak
 
-bench: $(VENV)/ready  ## Each measured stage against a named peer, in the same run (not in CI)
-	$(PY) -m benchmarks
+bench: $(VENV)/ready  ## Each measured stage against a named peer, in the same run; BENCH=B1 for one (not in CI)
+	$(PY) -m pip install --quiet --disable-pip-version-check dicom2nifti==2.6.2 dcm2niix==1.0.20260724
+	$(PY) -m benchmarks $(BENCH)
 
 check: $(VENV)/ready  ## What CI runs first: format, lint, types, import contracts, goldens, tests
 	$(VENV)/bin/ruff format --check .

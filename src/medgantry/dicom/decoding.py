@@ -30,10 +30,12 @@ DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 """Deflated Image Frame Compression, which pydicom does not know."""
 _END_OF_IMAGE = b"\xff\xd9"
 _FASTEST = {
-    **dict.fromkeys(JPEG2000TransferSyntaxes, "gdcm"),
+    **dict.fromkeys(JPEG2000TransferSyntaxes, "pylibjpeg"),
+    **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
     **dict.fromkeys(JPEGTransferSyntaxes[2:], "gdcm"),
 }
-"""GDCM needs 60 % of openjpeg's time for JPEG 2000 and is the only one for lossless JPEG."""
+"""Where pydicom would take another: openjpeg needs 10 % less than GDCM, CharLS by itself 30 % less; GDCM alone decodes
+lossless JPEG."""
 
 
 def is_compressed(syntax: str) -> bool:

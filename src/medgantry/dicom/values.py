@@ -1,8 +1,9 @@
 """Values of slices in their own units: stored values times slope plus intercept (PS3.3 C.11.1)."""
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from medgantry.dicom.decoding import dtype_of, is_compressed, stored_values
 from medgantry.dicom.frame import Frame
 
 Array = NDArray[Any]
+_POOLS: dict[int, ProcessPoolExecutor] = {}
 _INT16 = np.iinfo(np.int16)
 
 
@@ -30,7 +32,7 @@ def read_values(frames: Sequence[Frame], *, workers: int = 1) -> Array:
     """
     if workers > 1 and len(frames) > 2 * workers and is_compressed(frames[0].transfer_syntax):
         parts = np.array_split(np.arange(len(frames)), workers)
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("forkserver")) as pool:
+        with decoders(workers) as pool:
             chunks = list(pool.map(read_values, [[frames[index] for index in part] for part in parts]))
         return np.concatenate(chunks)
     rescales = [frame.rescale or (1.0, 0.0) for frame in frames]
@@ -43,6 +45,21 @@ def read_values(frames: Sequence[Frame], *, workers: int = 1) -> Array:
         stored_values([frame], stored)
         out[index] = stored[0] * np.float64(slope) + intercept
     return out
+
+
+@contextmanager
+def decoders(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that decode, for as long as the outermost block lasts: decoders hold the interpreter's lock."""
+    started = _POOLS.get(workers)
+    if started is not None:
+        yield started
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("forkserver")) as pool:
+        _POOLS[workers] = pool
+        try:
+            yield pool
+        finally:
+            del _POOLS[workers]
 
 
 def padded_voxels(frames: Sequence[Frame], values: Array) -> Array:

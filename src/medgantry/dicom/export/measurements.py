@@ -11,6 +11,7 @@ from highdicom.sr import (
     ObservationContext,
     ObserverContext,
     ReferencedSegment,
+    SourceSeriesForSegmentation,
     TrackingIdentifier,
     VolumetricROIMeasurementsAndQualitativeEvaluations,
 )
@@ -55,7 +56,13 @@ def make_measurements(
             tracking_identifier=TrackingIdentifier(
                 uid=uid_of(f"{segmentation.SOPInstanceUID} {number}"), identifier=segment.label
             ),
-            referenced_segment=ReferencedSegment.from_segmentation(segmentation, segment_number=number),
+            # from_segmentation looks for the segment's number in each frame; of one segment it stands in the shared group.
+            referenced_segment=ReferencedSegment(
+                sop_class_uid=segmentation.SOPClassUID,
+                sop_instance_uid=segmentation.SOPInstanceUID,
+                segment_number=number,
+                source_series=SourceSeriesForSegmentation(sources[0].SeriesInstanceUID),
+            ),
             finding_type=segment.type,
             finding_category=segment.category,
             measurements=[

@@ -1,17 +1,17 @@
 """Any volume as NIfTI, with the same bytes for the same content."""
 
-import gzip
 from pathlib import Path
 
 import nibabel
 import numpy as np
+from isal import igzip
 
 from medgantry.ingest.nifti_facts import check_geometry
 from medgantry.ingest.volumes.formats import format_of, is_nifti
 from medgantry.ingest.volumes.volume import Volume
 from medgantry.ledger import Unusable
 
-# The blob is read many times and written once, but at level 6 a CT takes half a minute for 5 % fewer bytes.
+# At zlib's level 6 a CT takes half a minute for 5 % fewer bytes.
 _COMPRESSION = 1
 
 
@@ -44,13 +44,23 @@ def as_nifti(path: Path, folder: Path) -> Path:
 
 def write_nifti(volume: Volume, path: Path) -> None:
     """Write a `.nii.gz` whose header names no time and no file."""
-    image = nibabel.Nifti1Image(volume.voxels, volume.affine)
-    image.header.set_xyzt_units("mm")
+    header, voxels = nifti_bytes(volume)
     with (
         path.open("wb") as raw,
-        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=_COMPRESSION) as stream,
+        igzip.IGzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=_COMPRESSION) as stream,
     ):
-        image.to_stream(stream)
+        stream.write(header)
+        stream.write(voxels)
+
+
+def nifti_bytes(volume: Volume) -> tuple[bytes, memoryview]:
+    """A single NIfTI-1 file's header, and its voxels, which are not copied when they lie in Fortran order."""
+    image = nibabel.Nifti1Image(volume.voxels, volume.affine)
+    image.header.set_xyzt_units("mm")
+    image.header["vox_offset"] = 352
+    image.header["magic"] = b"n+1"
+    voxels = np.ascontiguousarray(volume.voxels.T)
+    return image.header.binaryblock + bytes(4), memoryview(voxels.view(np.uint8).reshape(-1))  # type: ignore[arg-type]
 
 
 def _storable(name: str, volume: Volume) -> Volume:

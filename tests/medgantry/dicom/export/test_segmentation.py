@@ -1,12 +1,6 @@
 """A written SEG lies on its series for every reader."""
 
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import highdicom
-import nibabel
 import numpy as np
 import pytest
 from pydicom import dcmread
@@ -22,6 +16,7 @@ from medgantry.errors import InvalidBundle, Mismatch
 from medgantry.phantoms.dicom.segmentation import example_masks
 from medgantry.phantoms.dicom.series import make_series, write_series
 from medgantry.phantoms.dicom.spec import CORONAL, SeriesSpec
+from tests.dcmqi import mask_by_dcmqi
 
 ALGORITHM = Algorithm(name="Test", version="1")
 ABNORMAL = Code("49755003", "SCT", "Morphologically Abnormal Structure")
@@ -66,26 +61,7 @@ def test_our_reader_highdicom_and_dcmqi_place_it_voxel_for_voxel(case, tmp_path)
     for number, mask in enumerate(shown.values(), start=1):
         assert np.array_equal(ours & codes[number] > 0, mask)
         assert np.array_equal(placed.array[..., number - 1] > 0, mask)
-        assert np.array_equal(by_dcmqi(path, number, volume, tmp_path), mask)
-
-
-def by_dcmqi(path, number, volume, folder):
-    """The mask that dcmqi's converter makes, put on the image's grid by its affine."""
-    program = shutil.which("segimage2itkimage", path=str(Path(sys.executable).parent)) or "segimage2itkimage"
-    out = folder / "dcmqi"
-    out.mkdir(exist_ok=True)
-    subprocess.run(
-        [program, "--inputDICOM", str(path), "--outputDirectory", str(out), "--outputType", "nii"],
-        check=True,
-        capture_output=True,
-    )
-    image = nibabel.load(next(found for found in out.iterdir() if found.name.startswith(f"{number}.nii")))
-    indices = np.argwhere(np.asanyarray(image.dataobj) > 0)
-    to_voxel = np.linalg.inv(volume.grid.nifti_affine) @ image.affine
-    placed = np.round(indices @ to_voxel[:3, :3].T + to_voxel[:3, 3]).astype(int)
-    mask = np.zeros(volume.grid.shape, bool)
-    mask[placed[:, 2], placed[:, 1], placed[:, 0]] = True
-    return mask
+        assert np.array_equal(mask_by_dcmqi(path, number, volume, tmp_path), mask)
 
 
 def test_it_says_what_made_it_and_from_what(case):

@@ -1,0 +1,154 @@
+"""A real PACS is filled, ingested both ways, and gets the segmentation back where it belongs."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import highdicom
+import numpy as np
+import pytest
+
+from medgantry.bundles.bundle import open_bundle
+from medgantry.cohort import Case, Cohort, File
+from medgantry.dicom.header import read_header
+from medgantry.dicom.network.dicomweb import DicomWeb
+from medgantry.dicom.network.dimse_store import store_files
+from medgantry.dicom.network.peer_uri import peer_of
+from medgantry.dicom.segmentation import Segmentation
+from medgantry.dicom.series import group_series
+from medgantry.dicom.volume import read_volume
+from medgantry.documents import read_document
+from medgantry.errors import InvalidInput
+from medgantry.exporting.step import SCHEMA_NAME, export_step
+from medgantry.ingest.dicom.config import DicomConfig
+from medgantry.ingest.dicom.merge import merge_studies
+from medgantry.ingest.dicom.names import names_for
+from medgantry.ingest.dicom.part import ingest_part
+from medgantry.ingest.dicom.plan import plan_studies
+from medgantry.ingest.dicom.selection import Select
+from medgantry.ingest.dicom.sources.open import open_source
+from medgantry.phantoms.dicom.archive import write_archive
+from medgantry.steps import StepRecord
+from medgantry.storage import ObjectStore
+from tests.dcmqi import mask_by_dcmqi
+
+CONFIG = DicomConfig(deidentify="none", labels={"lesion": "mass|lesion|gtv"}, select=Select(has="mask"))
+
+
+@pytest.fixture
+def archive(orthanc, tmp_path, monkeypatch):
+    orthanc.clear()
+    for name, value in orthanc.environment.items():
+        monkeypatch.setenv(name, value)
+    patients = write_archive(tmp_path / "archive", patients=3, broken=0, seed=7, identified=False)
+    paths = [path for patient in patients for path in patient.files]
+    assert all(sent.accepted for sent in store_files(peer_of(orthanc.dimse), paths))
+    return patients
+
+
+def ingest(uri, store, scratch):
+    scratch.mkdir()
+    names = names_for(CONFIG)
+    plan = plan_studies(uri, open_source(uri, scratch).studies(), CONFIG, names, parts=2)
+    results = []
+    for part in range(len(plan.parts)):
+        results += ingest_part(plan, part, store, StepRecord(step="ingest_dicom_shard"), scratch)
+    return merge_studies(plan, results, regions={}, max_rejected=0.0, external=False)
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """A bundle that says what it segments; its weights are not used by an export."""
+    made = open_bundle("medgantry:brain_tumor_segmentation", "", tmp_path / "bundle")
+    metadata = made.metadata
+    metadata["network_data_format"]["outputs"]["pred"]["channel_def"] = {"0": "lesion"}
+    metadata["segments"] = {
+        "lesion": {
+            "label": "Lesion",
+            "category": ["49755003", "SCT", "Morphologically Abnormal Structure"],
+            "type": ["52988006", "SCT", "Lesion"],
+        }
+    }
+    (made.folder / "configs/metadata.json").write_text(json.dumps(metadata))
+    (made.folder / "models").mkdir(exist_ok=True)
+    (made.folder / "models/model.pt").write_bytes(b"weights")
+    (made.folder / "provenance.json").write_text(json.dumps({"regions": {"lesion": [1]}}))
+    return made.folder
+
+
+@pytest.mark.parametrize("answer", ["dicomweb", "dimse"])
+def test_from_a_pacs_and_back(orthanc, archive, bundle, store, tmp_path, answer, monkeypatch):
+    dimse = ingest(orthanc.dimse, store, tmp_path / "dimse")
+    monkeypatch.setenv("MEDGANTRY_STORE", f"{store.uri('')}/another")  # nothing of the first is reused
+    web = ingest(f"dicomweb+{orthanc.dicomweb}", ObjectStore.from_environment(), tmp_path / "web")
+    assert web.cohort_hash == dimse.cohort_hash
+    assert len(web.cases) == len(archive)
+    predicted = [replace(file, role="prediction") for file in web.files if file.role == "label"]
+    replace(web, files=[*web.files, *predicted]).save(tmp_path / "predictions")
+    target = {"dicomweb": f"dicomweb+{orthanc.dicomweb}", "dimse": orthanc.dimse}[answer]
+    export_step(tmp_path / "predictions", bundle, tmp_path / "export", target=target, measurements=True)
+    objects = read_document(tmp_path / "export/export.json", SCHEMA_NAME)["objects"]
+    assert len(objects) == 2 * len(archive)
+    assert all(row["sent"] for row in objects)
+    for patient in archive:
+        check(patient, orthanc, tmp_path / patient.patient_id)
+
+
+def check(patient, orthanc, folder):
+    """The SEG that the PACS has now, on the series that it has, is the lesion for three readers."""
+    client = DicomWeb(orthanc.dicomweb)
+    spec = patient.series.spec
+    by_modality = {}
+    for record in client.series(spec.study_uid, {}):
+        uid = record["0020000E"]["Value"][0]
+        number = record.get("00200011", {}).get("Value", [0])[0]
+        by_modality[record["00080060"]["Value"][0], int(number)] = uid
+    (folder / "ct").mkdir(parents=True)
+    (folder / "seg").mkdir()
+    (series,) = group_series(
+        map(read_header, client.retrieve(spec.study_uid, spec.series_uid, folder / "ct"))
+    )
+    volume = read_volume(series.stacks()[0], modality="CT")
+    (path,) = client.retrieve(spec.study_uid, by_modality["SEG", 1000], folder / "seg")
+    assert ("SR", 1001) in by_modality
+    found = np.zeros(volume.grid.shape, np.uint8)
+    proof = Segmentation(path).paint({1: 1}, volume, found)
+    assert proof.referred == proof.planes
+    assert np.array_equal(found > 0, patient.lesion)
+    like = highdicom.Volume(
+        volume.voxels, volume.grid.affine, "PATIENT", frame_of_reference_uid=volume.frame_of_reference_uid
+    )
+    theirs = highdicom.seg.segread(path).get_volume(combine_segments=False).match_geometry(like)
+    assert np.array_equal(theirs.array[..., 0] > 0, patient.lesion)
+    assert np.array_equal(mask_by_dcmqi(path, 1, volume, folder), patient.lesion)
+
+
+def test_a_case_without_dicom_and_a_wrong_target_are_told(bundle, store, tmp_path):
+    row = File(
+        case_id="a",
+        role="image",
+        channel="CT",
+        channel_index=-1,
+        uri="s3://x/y",
+        format="nii.gz",
+        sha256="0",
+        shape=[1, 1, 1],
+        spacing_mm=[1, 1, 1],
+        orientation="RAS",
+    )
+    cohort = Cohort(
+        cases=[Case(case_id="a", group_id="a")],
+        files=[row],
+        entries=[],
+        channels=["CT"],
+        label_map={},
+        regions={},
+    )
+    cohort.save(tmp_path / "predictions")
+    export_step(tmp_path / "predictions", bundle, tmp_path / "export", target="", measurements=False)
+    assert read_document(tmp_path / "export/export.json", SCHEMA_NAME)["objects"] == []
+    with pytest.raises(InvalidInput, match="target must be"):
+        export_step(
+            tmp_path / "predictions", bundle, tmp_path / "export", target="ftp://x", measurements=False
+        )
+    assert Path(tmp_path / "export/ledger.parquet").exists()
