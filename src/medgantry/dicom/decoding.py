@@ -1,13 +1,14 @@
 """Stored values of slices, from any transfer syntax, as the file's numbers before rescaling."""
 
+import re
+import struct
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
 from pydicom.encaps import get_frame
 from pydicom.pixels import get_decoder
 from pydicom.uid import (
@@ -21,6 +22,7 @@ from pydicom.uid import (
 )
 
 from medgantry.dicom.frame import Frame, PixelFormat
+from medgantry.dicom.header import read_dataset
 from medgantry.ledger import Unusable
 
 Array = NDArray[Any]
@@ -29,6 +31,16 @@ AGAIN = "Fetch the series again."
 DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 """Deflated Image Frame Compression, which pydicom does not know."""
 _END_OF_IMAGE = b"\xff\xd9"
+_NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
+_JPEGS = (*JPEGTransferSyntaxes, *JPEG2000TransferSyntaxes, *JPEGLSTransferSyntaxes)
+_DENSEST = 1000
+"""How many times larger pixels are than their file, at most: a slice of nothing but air comes near it."""
+_J2K_SIZE = b"\xff\x4f\xff\x51"
+"""Start of a codestream, and of the segment with its size (ISO/IEC 15444-1 A.5.1)."""
+_NO_JPEG_SIZE = (0xC4, 0xC8, 0xCC)
+"""Among the markers C0 to CF of JPEG these hold no size (ISO/IEC 10918-1 B.1.1.3)."""
+_RLE_PADDING = re.compile(r"RLE segment contains.*?(\d+) vs\. (\d+) bytes")
+_LAST_TAG = 0x7FE00010
 _FASTEST = {
     **dict.fromkeys(JPEG2000TransferSyntaxes, "pylibjpeg"),
     **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
@@ -42,6 +54,22 @@ def is_compressed(syntax: str) -> bool:
     """Whether frames are compressed one by one; also true of a transfer syntax that nobody knows."""
     known = UID(syntax)
     return not known.is_transfer_syntax or known.is_encapsulated
+
+
+def check_room(frames: Sequence[Frame]) -> None:
+    """Refuse more pixels than the files can hold, before room is made for them.
+
+    Raises:
+        Unusable: If rows, columns or bits cannot be true.
+    """
+    files = {frame.path: frame.transfer_syntax in _NATIVE for frame in frames}
+    there = sum(path.stat().st_size * (1 if native else _DENSEST) for path, native in files.items())
+    first = frames[0].pixels
+    wanted = (
+        len(frames) * first.rows * first.columns * min(frame.pixels.bits_allocated for frame in frames) // 8
+    )
+    if wanted > there:
+        raise Unusable(COMPLETE, f"{wanted} bytes wanted, the files cannot hold more than {there}", AGAIN)
 
 
 def stored_values(frames: Sequence[Frame], out: Array) -> None:
@@ -59,7 +87,7 @@ def stored_values(frames: Sequence[Frame], out: Array) -> None:
         by_file.setdefault(frame.path, []).append(place)
     for places in by_file.values():
         first = frames[places[0]]
-        if first.transfer_syntax in (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian):
+        if first.transfer_syntax in _NATIVE:
             _read_native(frames, places, out)
         else:
             _decode(frames, places, out)
@@ -81,7 +109,11 @@ def _read_native(frames: Sequence[Frame], places: Sequence[int], out: Array) -> 
         explicit = first.transfer_syntax != ImplicitVRLittleEndian
         length = int.from_bytes(element[8:12] if explicit else element[4:8], "big" if big else "little")
         start = first.pixels_at + (12 if explicit else 8)
-        _check_length(length, size * pixels.frames, first.path.stat().st_size - start)
+        there = first.path.stat().st_size - start
+        _check_length(length, size * pixels.frames, there)
+        if there > length:
+            stream.seek(start + length)
+            _check_rest(stream.read(8), "big" if big else "little")
         direct = kind == out.dtype and out.flags.c_contiguous
         for place in places:
             stream.seek(start + frames[place].index * size)
@@ -89,7 +121,7 @@ def _read_native(frames: Sequence[Frame], places: Sequence[int], out: Array) -> 
                 stream.readinto(memoryview(out[place]).cast("B"))
             else:
                 out[place] = np.frombuffer(stream.read(size), kind).reshape(pixels.rows, pixels.columns)
-            _right_align(out[place], pixels)
+            _clear_unused(out[place], pixels)
 
 
 def _check_length(said: int, wanted: int, there: int) -> None:
@@ -97,32 +129,38 @@ def _check_length(said: int, wanted: int, there: int) -> None:
         raise Unusable(COMPLETE, f"{wanted} bytes wanted, {said} said, {there} in the file", AGAIN)
 
 
-def _right_align(stored: Array, pixels: PixelFormat) -> None:
-    """Move the stored bits to the low end and extend the sign: other bits may hold an overlay (PS3.5 8.1.1)."""
+def _check_rest(head: bytes, order: Literal["big", "little"]) -> None:
+    """What follows the pixels is an element, or bytes were put in before: then all pixels behind are moved."""
+    tag = int.from_bytes(head[:2], order) << 16 | int.from_bytes(head[2:4], order)
+    if len(head) < 8 or tag <= _LAST_TAG:
+        raise Unusable(COMPLETE, "bytes that are no element follow", AGAIN)
+
+
+def _clear_unused(stored: Array, pixels: PixelFormat) -> None:
+    """Clear the bits above the stored ones, or extend the sign into them: they may hold an overlay (PS3.5 8.1.1)."""
     if pixels.kind == "f" or pixels.bits_stored == pixels.bits_allocated:
         return
     if pixels.kind == "u":
-        if pixels.high_bit != pixels.bits_stored - 1:
-            stored >>= pixels.high_bit + 1 - pixels.bits_stored
         stored &= (1 << pixels.bits_stored) - 1
         return
-    width = stored.dtype.itemsize * 8
-    stored <<= width - 1 - pixels.high_bit
-    stored >>= width - pixels.bits_stored
+    unused = stored.dtype.itemsize * 8 - pixels.bits_stored
+    stored <<= unused
+    stored >>= unused
 
 
 def _decode(frames: Sequence[Frame], places: Sequence[int], out: Array) -> None:
     first = frames[places[0]]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = dcmread(first.path, force=True)
+        dataset = read_dataset(first.path)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
             for place in places:
                 found = _one_frame(dataset, first, frames[place].index)
                 if found.shape != out.shape[1:]:
                     raise Unusable(COMPLETE, f"a decoded frame has shape {found.shape}", AGAIN)
                 out[place] = found
-                _right_align(out[place], first.pixels)
+                _clear_unused(out[place], first.pixels)
+        _check_said(said)
     except Unusable:
         raise
     except Exception as error:  # decoders raise nearly anything
@@ -131,22 +169,46 @@ def _decode(frames: Sequence[Frame], places: Sequence[int], out: Array) -> None:
         ) from error
 
 
+def _check_said(said: Sequence[warnings.WarningMessage]) -> None:
+    """Refuse a frame of which the decoder had more than was asked for, but for a byte that makes a length even."""
+    for warning in said:
+        found = _RLE_PADDING.search(str(warning.message))
+        if found and int(found[1]) > int(found[2]) + 1:
+            raise Unusable(COMPLETE, f"a frame has {found[1]} bytes of {found[2]}", AGAIN)
+
+
 def _one_frame(dataset: Any, frame: Frame, index: int) -> Array:
     syntax = UID(frame.transfer_syntax)
-    if syntax in (
-        *JPEGTransferSyntaxes,
-        *JPEG2000TransferSyntaxes,
-        *JPEGLSTransferSyntaxes,
-    ):
-        # Decoders fill what a cut-off stream leaves out.
-        code = get_frame(dataset.PixelData, index, number_of_frames=frame.pixels.frames)
+    pixels = frame.pixels
+    if syntax in _JPEGS:
+        # Decoders fill what a cut-off stream leaves out, and make room for whatever it says.
+        code = get_frame(dataset.PixelData, index, number_of_frames=pixels.frames)
         if not code.rstrip(b"\0").endswith(_END_OF_IMAGE):
             raise Unusable(COMPLETE, "a compressed frame has no end", AGAIN)
+        size = _size_of_code(code)
+        if size != (pixels.rows, pixels.columns):
+            raise Unusable(COMPLETE, f"a compressed frame has rows and columns {size}", AGAIN)
     elif not is_compressed(syntax):
-        wanted = (
-            frame.pixels.rows * frame.pixels.columns * frame.pixels.frames * frame.pixels.bits_allocated // 8
-        )
+        wanted = pixels.rows * pixels.columns * pixels.frames * pixels.bits_allocated // 8
         _check_length(len(dataset.PixelData), wanted, len(dataset.PixelData))
     decoder = get_decoder(syntax)
     array, _ = decoder.as_array(dataset, index=index, raw=True, decoding_plugin=_FASTEST.get(syntax, ""))
     return np.asarray(array)
+
+
+def _size_of_code(code: bytes) -> tuple[int, int]:
+    """Rows and columns that a JPEG, JPEG-LS or JPEG 2000 stream says; struct.error when it says none."""
+    at = code.find(_J2K_SIZE, 0, 256)
+    if at >= 0:
+        right, bottom, left, top = struct.unpack_from(">4L", code, at + 8)
+        return bottom - top, right - left
+    at = 2
+    while True:
+        marker, length = struct.unpack_from(">HH", code, at)
+        kind = marker & 0xFF
+        if marker < 0xFF00:
+            raise struct.error("no marker")
+        if kind == 0xF7 or (0xC0 <= kind <= 0xCF and kind not in _NO_JPEG_SIZE):
+            rows, columns = struct.unpack_from(">HH", code, at + 5)
+            return rows, columns
+        at += 1 if kind == 0xFF else 2 + length

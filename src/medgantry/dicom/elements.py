@@ -10,6 +10,8 @@ from pathlib import Path
 
 from pydicom.datadict import dictionary_VR
 
+from medgantry.ledger import Unusable
+
 _PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _UNDEFINED = 0xFFFFFFFF
@@ -35,7 +37,11 @@ class Elements:
 
 
 def read_elements(path: Path) -> Elements | None:
-    """Read a header; None where it is not of the plain kind, or has no pixels."""
+    """Read a header; None where it is not of the plain kind, or has no pixels.
+
+    Raises:
+        Unusable: If an element stands there twice.
+    """
     size = _FIRST_BYTES
     with path.open("rb", buffering=0) as stream:
         data = stream.read(size)
@@ -87,6 +93,8 @@ def _explicit(data: bytes, at: int, stop: int, values: dict[int, tuple[bytes, by
         end = at + length
         if end > size:
             raise IndexError
+        if tag in values:
+            raise twice(tag)
         values[tag] = (vr, b"" if vr == b"SQ" else data[at:end])
         at = end
 
@@ -103,7 +111,14 @@ def _implicit(data: bytes, at: int, stop: int, values: dict[int, tuple[bytes, by
         at += 8 + length
         if at > len(data):
             raise IndexError
+        if tag in values:
+            raise twice(tag)
         values[tag] = (b"", data[at - length : at])
+
+
+def twice(tag: int) -> Unusable:
+    """What is wrong where an element stands twice: nobody knows which is right."""
+    return Unusable("an element stands once", f"{tag:08X} stands twice", "Export the file again.")
 
 
 def vr_of(tag: int, said: bytes) -> str:

@@ -11,6 +11,10 @@ from medgantry.dicom.header import Attributes, DatasetAttributes, Header
 from medgantry.ledger import Unusable
 
 COMPLETE = "every slice has its geometry"
+FARTHEST_MM = 1e6
+"""No scanner is larger; numbers beyond overflow on the way to an affine."""
+STEEPEST = 1e12
+"""No unit needs a larger slope or intercept; beyond, values overflow."""
 _GEOMETRY = (
     ("ImagePositionPatient", 3, "PlanePositionSequence"),
     ("ImageOrientationPatient", 6, "PlaneOrientationSequence"),
@@ -107,7 +111,8 @@ def _pixel_format(header: Header) -> PixelFormat:
     else:
         kind = "ui"[_needed(header, "PixelRepresentation", least=0, most=1)]
         stored = _needed(header, "BitsStored", most=allocated)
-        high = _needed(header, "HighBit", least=stored - 1, most=allocated - 1)
+        # A value higher up in its word was allowed once (PS3.5-2014 and before); a damaged depth looks the same.
+        high = _needed(header, "HighBit", least=stored - 1, most=stored - 1)
     if allocated not in ((32, 64) if kind == "f" else (8, 16, 32)):
         raise Unusable("BitsAllocated is 8, 16 or 32", str(allocated), "Convert the series.")
     return PixelFormat(
@@ -173,9 +178,11 @@ def _frame(header: Header, pixels: PixelFormat, index: int, groups: _Groups) -> 
             raise Unusable(
                 COMPLETE, f"{keyword} has {len(numbers)} of {count} values", "Export it with its geometry."
             )
+        if max(map(abs, numbers)) > FARTHEST_MM:
+            raise Unusable(f"{keyword} is possible", str(numbers), "Export it with its geometry.")
         geometry[keyword] = numbers
     spacing = geometry["PixelSpacing"]
-    if min(spacing) <= 0:
+    if min(spacing) < 1 / FARTHEST_MM:
         raise Unusable("PixelSpacing is positive", str(spacing), "Export the series again.")
     position = geometry["ImagePositionPatient"]
     return Frame(
@@ -208,7 +215,10 @@ def _rescale(header: Header, groups: _Groups) -> tuple[float, float] | None:
         pair.append(groups.find(keyword, "PixelValueTransformationSequence").numbers(keyword))
     if pair == [(), ()]:
         return None
-    if any(len(numbers) != 1 for numbers in pair) or pair[0][0] == 0:
+    if (
+        any(len(numbers) != 1 or abs(numbers[0]) > STEEPEST for numbers in pair)
+        or abs(pair[0][0]) < 1 / STEEPEST
+    ):
         raise Unusable(
             "slope and intercept are one number each, the slope not 0", str(pair), "Export the series again."
         )

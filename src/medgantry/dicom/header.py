@@ -1,18 +1,21 @@
 """Reading the header of one DICOM file, and asking it for values that may be missing, damaged or impossible."""
 
+import io
 import math
 import struct
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydicom import Dataset, config, dcmread
+from pydicom import Dataset, config
 from pydicom.datadict import tag_for_keyword
 from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_partial
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from medgantry.dicom.elements import Elements, read_elements, vr_of
+from medgantry.dicom.elements import Elements, read_elements, twice, vr_of
 from medgantry.ledger import Unusable
 
 # What a value must be is decided by our rules, one by one, with evidence; pydicom's would be warnings on stderr.
@@ -94,7 +97,7 @@ class Header:
     def dataset(self) -> Dataset:
         """The header as pydicom reads it."""
         if self._dataset is None:
-            self._dataset = _read_dataset(self.path)
+            self._dataset = read_dataset(self.path, pixels=False)
         return self._dataset
 
     @property
@@ -135,6 +138,8 @@ class Header:
             else:
                 text = value.strip(b"\0 ")
                 found = tuple(float(part) for part in text.split(b"\\")) if text else ()
+                if b"_" in text:  # Python's digits may be grouped, DICOM's may not
+                    raise ValueError
         except (struct.error, ValueError) as error:
             raise _no_number(keyword) from error
         return _finite(keyword, found)
@@ -154,16 +159,16 @@ def read_header(path: Path) -> Header:
     if elements is not None and elements.values.get(_tag("SOPClassUID"), (b"", b""))[1]:
         return Header(path, elements, None, elements.pixels_at, _PIXELS[elements.pixel_tag])
     try:
-        with path.open("rb") as stream, warnings.catch_warnings():
+        with _Bounded(path) as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = _parse(stream)
+            dataset = _parse(stream, pixels=False)
             deflated = dataset.file_meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
             at = -1 if deflated else stream.tell()
             stream.seek(max(at, 0))
             tag = stream.read(4)
     except Unusable:
         raise
-    except Exception as error:  # a damaged file makes pydicom raise nearly anything
+    except Exception as error:
         raise Unusable(READABLE, type(error).__name__, _AGAIN) from error
     if deflated:
         keyword = _deflated_pixels(path)
@@ -179,28 +184,62 @@ def _pixel_keyword(tag: bytes, order: Any) -> str:
     return _PIXELS.get(number, "")
 
 
-def _read_dataset(path: Path) -> Dataset:
+class _Bounded(io.BufferedReader):
+    """A file of which nothing is asked that it does not hold: a damaged length would make room for gigabytes."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._size = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As a file does."""
+        if size is not None and size > io.DEFAULT_BUFFER_SIZE:
+            size = max(0, min(size, self._size - self.tell()))
+        return super().read(size)
+
+
+def read_dataset(path: Path, *, pixels: bool = True) -> Dataset:
+    """A file as pydicom reads it.
+
+    Raises:
+        Unusable: If it is no DICOM file, or damaged.
+    """
     try:
-        with warnings.catch_warnings():
+        with _Bounded(path) as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return dcmread(path, stop_before_pixels=True)
-    except Exception as error:
+            return _parse(stream, pixels=pixels)
+    except Unusable:
+        raise
+    except Exception as error:  # a damaged file makes pydicom raise nearly anything
         raise Unusable(READABLE, type(error).__name__, _AGAIN) from error
 
 
-def _parse(stream: Any) -> Dataset:
+def _parse(stream: Any, *, pixels: bool) -> Dataset:
     try:
-        dataset = dcmread(stream, stop_before_pixels=True)
+        dataset = read_partial(stream, _stop(pixels))
     except InvalidDicomError:
         stream.seek(0)  # old archives hold files without the preamble and file meta
-        dataset = dcmread(stream, stop_before_pixels=True, force=True)
+        dataset = read_partial(stream, _stop(pixels), force=True)
     if not dataset.get("SOPClassUID"):
         raise Unusable(READABLE, "it has no SOP Class UID", "Remove it from the source if it is no image.")
     return dataset
 
 
+def _stop(pixels: bool) -> Callable[[int, str | None, int], bool]:
+    """What pydicom asks before it reads an element at the top: whether to end there."""
+    seen: set[int] = set()
+
+    def stop(tag: int, vr: str | None, length: int) -> bool:
+        if tag in seen and len(seen) > 1:  # it asks twice about the first
+            raise twice(tag)
+        seen.add(tag)
+        return not pixels and tag in _PIXELS
+
+    return stop
+
+
 def _deflated_pixels(path: Path) -> str:
-    dataset = dcmread(path)
+    dataset = read_dataset(path)
     return next((keyword for keyword in _PIXELS.values() if keyword in dataset), "")
 
 
@@ -223,6 +262,8 @@ def value_numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
     if value is None or value == "":
         return ()
     try:
+        if "_" in str(value):  # Python's digits may be grouped, DICOM's may not
+            raise ValueError
         return _finite(keyword, tuple(float(item) for item in _several(value)))
     except (TypeError, ValueError) as error:
         raise _no_number(keyword) from error

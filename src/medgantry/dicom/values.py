@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medgantry.dicom.decoding import dtype_of, is_compressed, stored_values
+from medgantry.dicom.decoding import check_room, dtype_of, is_compressed, stored_values
 from medgantry.dicom.frame import Frame
+from medgantry.ledger import Unusable
 
 Array = NDArray[Any]
 _POOLS: dict[int, ProcessPoolExecutor] = {}
 _INT16 = np.iinfo(np.int16)
+_WHOLE = 1 << 24
+"""From here on products of 32-bit values overflow on the way."""
 
 
 def read_values(frames: Sequence[Frame], *, workers: int = 1) -> Array:
@@ -35,8 +38,12 @@ def read_values(frames: Sequence[Frame], *, workers: int = 1) -> Array:
         with decoders(workers) as pool:
             chunks = list(pool.map(read_values, [[frames[index] for index in part] for part in parts]))
         return np.concatenate(chunks)
+    check_room(frames)
     rescales = [frame.rescale or (1.0, 0.0) for frame in frames]
-    whole = all(slope == int(slope) and intercept == int(intercept) for slope, intercept in rescales)
+    whole = all(
+        slope == int(slope) and intercept == int(intercept) and max(abs(slope), abs(intercept)) < _WHOLE
+        for slope, intercept in rescales
+    )
     if whole and all(frame.pixels.kind != "f" for frame in frames):
         return _whole_values(frames, rescales)
     out = np.empty(_shape(frames), np.float32)
@@ -44,6 +51,8 @@ def read_values(frames: Sequence[Frame], *, workers: int = 1) -> Array:
         stored = np.empty((1, *out.shape[1:]), dtype_of(frame.pixels))
         stored_values([frame], stored)
         out[index] = stored[0] * np.float64(slope) + intercept
+        if frame.pixels.kind == "f" and not np.isfinite(out[index]).all():
+            raise Unusable("values are finite", "some are not", "Export the series again.")
     return out
 
 

@@ -1,5 +1,6 @@
 """A stack of slices to a volume: checked, decoded, rescaled."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -62,6 +63,7 @@ def read_volume(
     placement = replace(placement, order=range(len(ordered)))
     needed = needed_repairs(placement, repairs)
     voxels = read_values(ordered, workers=workers)
+    _check_signs(ordered, voxels)
     if "padding" in repairs:
         done += repair_padding(voxels, padded_voxels(ordered, voxels))
     along = placement.along_mm
@@ -102,6 +104,31 @@ def _check_shared(frames: Sequence[Frame], modality: str) -> None:
         )
     if len({(frame.pixels.rows, frame.pixels.columns) for frame in frames}) > 1:
         raise Unusable("all slices have one matrix", "rows or columns differ", "Split the series.")
+
+
+def _check_signs(frames: Sequence[Frame], voxels: NDArray[Any]) -> None:
+    """Refuse slices that differ in nothing but their sign, where it changes a value.
+
+    Raises:
+        Unusable: If a highest bit is set that neighbours read otherwise.
+    """
+    kinds: dict[object, set[str]] = defaultdict(set)
+    for frame in frames:
+        kinds[frame.pixels.bits_stored, frame.rescale].add(frame.pixels.kind)
+    if max(map(len, kinds.values())) == 1:
+        return
+    for frame, image in zip(frames, voxels, strict=True):
+        slope, intercept = frame.rescale or (1.0, 0.0)
+        half = 1 << (frame.pixels.bits_stored - 1)
+        stored = (np.array([image.min(), image.max()], np.float64) - intercept) / slope
+        if len(kinds[frame.pixels.bits_stored, frame.rescale]) > 1 and (
+            stored.min() < -0.5 or stored.max() > half - 0.5
+        ):
+            raise Unusable(
+                "slices that are alike have one PixelRepresentation",
+                "they differ, and it matters",
+                "Export the series again.",
+            )
 
 
 def _without_copies(ordered: list[Frame], placement: Placement) -> tuple[list[Frame], list[str]]:

@@ -164,16 +164,8 @@ class Deidentifier:
             dataset.PatientAge = "090Y"
 
     def _file_meta(self, dataset: Dataset) -> None:
-        if "file meta" in self._skip:
-            return
         old = getattr(dataset, "file_meta", FileMetaDataset())
-        meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "")
-        meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "")
-        meta.ImplementationClassUID = IMPLEMENTATION_UID
-        meta.ImplementationVersionName = "MEDGANTRY"
-        meta.TransferSyntaxUID = old.get("TransferSyntaxUID", "1.2.840.10008.1.2")
-        dataset.file_meta = meta
+        dataset.file_meta = own_file_meta(dataset, old.get("TransferSyntaxUID", "1.2.840.10008.1.2"))
 
     def _say_so(self, dataset: Dataset, clean: bool) -> None:
         applied = self._profile.options if clean else self._profile.options - {"clean-pixel-data"}
@@ -183,6 +175,17 @@ class Deidentifier:
         dataset.DeidentificationMethodCodeSequence = DicomSequence([_code(*code) for code in codes])
         dated = "modified-dates" in self._profile.options
         dataset.LongitudinalTemporalInformationModified = "MODIFIED" if dated else "REMOVED"
+
+
+def own_file_meta(dataset: Dataset, transfer_syntax: str) -> FileMetaDataset:
+    """File meta that says what it must (PS3.10 7.1) and that we wrote it."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "")
+    meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "")
+    meta.ImplementationClassUID = IMPLEMENTATION_UID
+    meta.ImplementationVersionName = "MEDGANTRY"
+    meta.TransferSyntaxUID = transfer_syntax
+    return meta
 
 
 def _by_vr(element: DataElement) -> str:

@@ -17,7 +17,7 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from medgantry.dicom.decoding import is_compressed
-from medgantry.dicom.deidentification.deidentify import Deidentifier
+from medgantry.dicom.deidentification.deidentify import Deidentifier, own_file_meta
 from medgantry.dicom.deidentification.verify import Needles, harvest, verify_object
 from medgantry.errors import InvalidInput
 
@@ -97,8 +97,12 @@ def _read(path: Path, *, pixels: bool) -> Dataset:
 
 
 def _write(dataset: Dataset) -> bytes:
-    """As Explicit VR Little Endian; compressed pixels stay compressed, in that encoding."""
+    """As Explicit VR Little Endian; compressed pixels stay compressed, in that encoding.
+
+    What a server writes into the file meta on the way is not the object's: the same object is the same bytes.
+    """
     syntax = dataset.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2")
+    dataset.file_meta = own_file_meta(dataset, syntax)
     if not (is_compressed(syntax) and "PixelData" in dataset):
         if syntax == ExplicitVRBigEndian and "PixelData" in dataset and dataset.BitsAllocated > 8:
             words = np.frombuffer(dataset.PixelData, f">u{dataset.BitsAllocated // 8}")

@@ -10,14 +10,15 @@ rest are attributes to match; those of a series, such as Modality, choose among 
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pydicom import Dataset
 
 from medgantry.dicom.header import value_text
-from medgantry.dicom.network.dimse import PATIENCE_SECONDS, Peer, finding
+from medgantry.dicom.network.dimse import PATIENCE_SECONDS, finding
 from medgantry.dicom.network.dimse_retrieve import get_series, move_series
 from medgantry.dicom.network.incoming import check_complete
+from medgantry.dicom.network.peer_uri import peer_of
 from medgantry.dicom.network.query import Query
 from medgantry.errors import InvalidInput
 from medgantry.fingerprint import hash_value
@@ -41,11 +42,6 @@ class DimseSource:
         parts = urlsplit(uri)
         self._query = Query.of(parts.query, options=("calling", "listen", "retrieve"))
         options = {"calling": "MEDGANTRY", "retrieve": "get", "listen": "11112", **self._query.options}
-        called = parts.netloc.rpartition("@")[0]
-        if not called or ":" in called or not parts.hostname or not _port(parts.netloc.rpartition(":")[2]):
-            raise InvalidInput(
-                f"A PACS is named {_FORM}: an AE title, a host or a port is missing.", "Correct the URI."
-            )
         if options["retrieve"] not in ("get", "move") or not _port(options["listen"]):
             raise InvalidInput(
                 f"retrieve is get or move and listen is a port, got {options['retrieve']!r} and "
@@ -53,13 +49,7 @@ class DimseSource:
                 f"Correct the URI: {_FORM}",
             )
         self._listen = int(options["listen"]) if options["retrieve"] == "move" else 0
-        self._peer = Peer(
-            host=parts.hostname,
-            port=_port(parts.netloc.rpartition(":")[2]),
-            called=unquote(called),
-            calling=options["calling"],
-            patience=patience,
-        )
+        self._peer = peer_of(uri, patience=patience)
 
     def studies(self) -> Listing:
         """List what matches the URI's query, over one association."""
