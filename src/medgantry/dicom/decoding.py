@@ -5,7 +5,7 @@ import struct
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from pydicom.uid import (
     JPEGTransferSyntaxes,
 )
 
+from medgantry.dicom.elements import LONG_VRS, UNDEFINED
 from medgantry.dicom.frame import Frame, PixelFormat
 from medgantry.dicom.header import read_dataset
 from medgantry.ledger import Unusable
@@ -32,13 +33,18 @@ DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 """Deflated Image Frame Compression, which pydicom does not know."""
 _END_OF_IMAGE = b"\xff\xd9"
 _NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
-_JPEGS = (*JPEGTransferSyntaxes, *JPEG2000TransferSyntaxes, *JPEGLSTransferSyntaxes)
+_J2K_START = b"\xff\x4f\xff\x51"
+"""A codestream's start, and that of the segment with its size (ISO/IEC 15444-1 A.5.1)."""
+JPEGS = {
+    **dict.fromkeys(JPEGTransferSyntaxes[:2], (0xC0, 0xC1)),
+    **dict.fromkeys(JPEGTransferSyntaxes[2:], (0xC3,)),
+    **dict.fromkeys(JPEGLSTransferSyntaxes, (0xF7,)),
+    **dict.fromkeys(JPEG2000TransferSyntaxes, (0x51,)),
+}
+"""Transfer syntax -> markers that its frames begin with (ISO/IEC 10918-1 B.1.1.3, 14495-1 C.1.1)."""
+_JPEG_STARTS = (0xC0, 0xC1, 0xC2, 0xC3, 0xF7)
 _DENSEST = 1000
 """How many times larger pixels are than their file, at most: a slice of nothing but air comes near it."""
-_J2K_SIZE = b"\xff\x4f\xff\x51"
-"""Start of a codestream, and of the segment with its size (ISO/IEC 15444-1 A.5.1)."""
-_NO_JPEG_SIZE = (0xC4, 0xC8, 0xCC)
-"""Among the markers C0 to CF of JPEG these hold no size (ISO/IEC 10918-1 B.1.1.3)."""
 _RLE_PADDING = re.compile(r"RLE segment contains.*?(\d+) vs\. (\d+) bytes")
 _LAST_TAG = 0x7FE00010
 _FASTEST = {
@@ -109,11 +115,9 @@ def _read_native(frames: Sequence[Frame], places: Sequence[int], out: Array) -> 
         explicit = first.transfer_syntax != ImplicitVRLittleEndian
         length = int.from_bytes(element[8:12] if explicit else element[4:8], "big" if big else "little")
         start = first.pixels_at + (12 if explicit else 8)
-        there = first.path.stat().st_size - start
-        _check_length(length, size * pixels.frames, there)
-        if there > length:
-            stream.seek(start + length)
-            _check_rest(stream.read(8), "big" if big else "little")
+        end = first.path.stat().st_size
+        _check_length(length, size * pixels.frames, end - start)
+        _check_rest(stream, start + length, end, first.transfer_syntax)
         direct = kind == out.dtype and out.flags.c_contiguous
         for place in places:
             stream.seek(start + frames[place].index * size)
@@ -129,10 +133,27 @@ def _check_length(said: int, wanted: int, there: int) -> None:
         raise Unusable(COMPLETE, f"{wanted} bytes wanted, {said} said, {there} in the file", AGAIN)
 
 
-def _check_rest(head: bytes, order: Literal["big", "little"]) -> None:
-    """What follows the pixels is an element, or bytes were put in before: then all pixels behind are moved."""
-    tag = int.from_bytes(head[:2], order) << 16 | int.from_bytes(head[2:4], order)
-    if len(head) < 8 or tag <= _LAST_TAG:
+def _check_rest(stream: BinaryIO, at: int, end: int, syntax: str) -> None:
+    """What follows the pixels are elements, or bytes were put in before: then all pixels behind them are moved."""
+    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    tag = _LAST_TAG
+    while at < end:
+        stream.seek(at)
+        head = stream.read(12).ljust(12, b"\0")
+        group, element = struct.unpack_from(f"{order}HH", head)
+        if tag >= group << 16 | element:
+            break
+        tag = group << 16 | element
+        if syntax == ImplicitVRLittleEndian:
+            begin, (length,) = 8, struct.unpack_from("<L", head, 4)
+        elif head[4:6] in LONG_VRS:
+            begin, (length,) = 12, struct.unpack_from(f"{order}L", head, 8)
+        else:
+            begin, (length,) = 8, struct.unpack_from(f"{order}H", head, 6)
+        if length == UNDEFINED:
+            return
+        at += begin + length
+    if at != end:
         raise Unusable(COMPLETE, "bytes that are no element follow", AGAIN)
 
 
@@ -161,7 +182,7 @@ def _decode(frames: Sequence[Frame], places: Sequence[int], out: Array) -> None:
                 out[place] = found
                 _clear_unused(out[place], first.pixels)
         _check_said(said)
-    except Unusable:
+    except (Unusable, MemoryError):
         raise
     except Exception as error:  # decoders raise nearly anything
         raise Unusable(
@@ -180,14 +201,9 @@ def _check_said(said: Sequence[warnings.WarningMessage]) -> None:
 def _one_frame(dataset: Any, frame: Frame, index: int) -> Array:
     syntax = UID(frame.transfer_syntax)
     pixels = frame.pixels
-    if syntax in _JPEGS:
-        # Decoders fill what a cut-off stream leaves out, and make room for whatever it says.
+    if syntax in JPEGS:
         code = get_frame(dataset.PixelData, index, number_of_frames=pixels.frames)
-        if not code.rstrip(b"\0").endswith(_END_OF_IMAGE):
-            raise Unusable(COMPLETE, "a compressed frame has no end", AGAIN)
-        size = _size_of_code(code)
-        if size != (pixels.rows, pixels.columns):
-            raise Unusable(COMPLETE, f"a compressed frame has rows and columns {size}", AGAIN)
+        check_code(code, syntax, pixels.rows, pixels.columns)
     elif not is_compressed(syntax):
         wanted = pixels.rows * pixels.columns * pixels.frames * pixels.bits_allocated // 8
         _check_length(len(dataset.PixelData), wanted, len(dataset.PixelData))
@@ -196,19 +212,41 @@ def _one_frame(dataset: Any, frame: Frame, index: int) -> Array:
     return np.asarray(array)
 
 
-def _size_of_code(code: bytes) -> tuple[int, int]:
-    """Rows and columns that a JPEG, JPEG-LS or JPEG 2000 stream says; struct.error when it says none."""
-    at = code.find(_J2K_SIZE, 0, 256)
+def check_code(code: bytes, syntax: str, rows: int, columns: int) -> None:
+    """Refuse a compressed frame that is cut off, of another kind or of another size: decoders guess, or make room for it.
+
+    Args:
+        code: The frame.
+        syntax: One of JPEGS.
+        rows: Rows that it should have.
+        columns: Columns that it should have.
+
+    Raises:
+        Unusable: If it is not what it should be.
+        struct.error: If it does not say what it is.
+    """
+    if not code.rstrip(b"\0").endswith(_END_OF_IMAGE):
+        raise Unusable(COMPLETE, "a compressed frame has no end", AGAIN)
+    marker, *size = _start_of_code(code)
+    if marker not in JPEGS[syntax]:
+        raise Unusable("frames are of the transfer syntax", f"one begins with the marker {marker:02X}", AGAIN)
+    if size != [rows, columns]:
+        raise Unusable(COMPLETE, f"a compressed frame has rows and columns {size}", AGAIN)
+
+
+def _start_of_code(code: bytes) -> tuple[int, int, int]:
+    """Marker, rows and columns of a JPEG, JPEG-LS or JPEG 2000 stream."""
+    at = code.find(_J2K_START, 0, 256)
     if at >= 0:
         right, bottom, left, top = struct.unpack_from(">4L", code, at + 8)
-        return bottom - top, right - left
+        return _J2K_START[-1], bottom - top, right - left
     at = 2
     while True:
         marker, length = struct.unpack_from(">HH", code, at)
         kind = marker & 0xFF
         if marker < 0xFF00:
             raise struct.error("no marker")
-        if kind == 0xF7 or (0xC0 <= kind <= 0xCF and kind not in _NO_JPEG_SIZE):
+        if kind in _JPEG_STARTS:
             rows, columns = struct.unpack_from(">HH", code, at + 5)
-            return rows, columns
+            return kind, rows, columns
         at += 1 if kind == 0xFF else 2 + length

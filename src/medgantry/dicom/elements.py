@@ -12,9 +12,13 @@ from pydicom.datadict import dictionary_VR
 
 from medgantry.ledger import Unusable
 
+READABLE = "the file is readable DICOM"
 _PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
-_LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
-_UNDEFINED = 0xFFFFFFFF
+LONG_VRS = frozenset(
+    (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
+)
+"""VRs whose length has four bytes (PS3.5 7.1.2)."""
+UNDEFINED = 0xFFFFFFFF
 _IMPLICIT = b"1.2.840.10008.1.2"
 _BIG_ENDIAN, _DEFLATED = b"1.2.840.10008.1.2.2", b"1.2.840.10008.1.2.1.99"
 _FIRST_BYTES, _MOST_BYTES = 1 << 13, 1 << 20
@@ -83,10 +87,10 @@ def _explicit(data: bytes, at: int, stop: int, values: dict[int, tuple[bytes, by
         if tag >= stop:
             return at
         at += 8
-        if vr in _LONG:
+        if vr in LONG_VRS:
             length = long_length(data, at)[0]
             at += 4
-            if length == _UNDEFINED:
+            if length == UNDEFINED:
                 return -1
         elif not vr.isalpha():
             return -1
@@ -106,7 +110,7 @@ def _implicit(data: bytes, at: int, stop: int, values: dict[int, tuple[bytes, by
         tag = group << 16 | element
         if tag >= stop:
             return at
-        if length == _UNDEFINED:
+        if length == UNDEFINED:
             return -1
         at += 8 + length
         if at > len(data):
@@ -118,7 +122,7 @@ def _implicit(data: bytes, at: int, stop: int, values: dict[int, tuple[bytes, by
 
 def twice(tag: int) -> Unusable:
     """What is wrong where an element stands twice: nobody knows which is right."""
-    return Unusable("an element stands once", f"{tag:08X} stands twice", "Export the file again.")
+    return Unusable(READABLE, f"element {tag:08X} stands twice", "Export the file again.")
 
 
 def vr_of(tag: int, said: bytes) -> str:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydicom import Dataset
 
-from medgantry.dicom.header import Attributes, DatasetAttributes, Header
+from medgantry.dicom.header import Attributes, DatasetAttributes, Header, value_items
 from medgantry.ledger import Unusable
 
 COMPLETE = "every slice has its geometry"
@@ -143,27 +142,22 @@ class _Groups:
     def find(self, keyword: str, sequence: str) -> Attributes:
         """Where an attribute stands, inside its group or at the top."""
         for place in self._places:
-            items: Any = place.get(sequence) if sequence else None
+            items = value_items(place, sequence) if sequence else ()
             if items and keyword in items[0]:
                 return DatasetAttributes(items[0])
         return self._top
 
 
 def _groups(header: Header, pixels: PixelFormat) -> Iterator[_Groups]:
-    own: Any = None
-    shared: Any = None
+    own: Sequence[Dataset] = ()
+    shared: Sequence[Dataset] = ()
     if header.has("PerFrameFunctionalGroupsSequence") or header.has("SharedFunctionalGroupsSequence"):
-        try:
-            own = header.dataset.get("PerFrameFunctionalGroupsSequence")
-            shared = header.dataset.get("SharedFunctionalGroupsSequence")
-        except Exception as error:
-            raise Unusable(
-                "functional groups can be read", type(error).__name__, "Export it again."
-            ) from error
-    if pixels.frames > 1 and (own is None or len(own) != pixels.frames):
+        own = value_items(header.dataset, "PerFrameFunctionalGroupsSequence")
+        shared = value_items(header.dataset, "SharedFunctionalGroupsSequence")
+    if len(own) != pixels.frames and (own or pixels.frames > 1):
         raise Unusable(
             "a multi-frame file describes each frame",
-            f"{pixels.frames} frames, {0 if own is None else len(own)} described",
+            f"{pixels.frames} frames, {len(own)} described",
             "Export it as an enhanced or as single-frame files.",
         )
     for index in range(pixels.frames):

@@ -4,7 +4,7 @@ import io
 import math
 import struct
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,15 +13,15 @@ from pydicom import Dataset, config
 from pydicom.datadict import tag_for_keyword
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
+from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from medgantry.dicom.elements import Elements, read_elements, twice, vr_of
+from medgantry.dicom.elements import READABLE, UNDEFINED, Elements, read_elements, twice, vr_of
 from medgantry.ledger import Unusable
 
 # What a value must be is decided by our rules, one by one, with evidence; pydicom's would be warnings on stderr.
 config.settings.reading_validation_mode = config.IGNORE
 
-READABLE = "the file is readable DICOM"
 _AGAIN = "Export or fetch the file again."
 _PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
 _BINARY = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d", "US or SS": "H"}
@@ -166,7 +166,7 @@ def read_header(path: Path) -> Header:
             at = -1 if deflated else stream.tell()
             stream.seek(max(at, 0))
             tag = stream.read(4)
-    except Unusable:
+    except (Unusable, MemoryError):
         raise
     except Exception as error:
         raise Unusable(READABLE, type(error).__name__, _AGAIN) from error
@@ -180,7 +180,7 @@ def read_header(path: Path) -> Header:
 def _pixel_keyword(tag: bytes, order: Any) -> str:
     number = (int.from_bytes(tag[:2], order) << 16) | int.from_bytes(tag[2:], order)
     if tag and number not in _PIXELS:
-        raise Unusable(READABLE, "the data set ends within an element", "Fetch the file again.")
+        raise _cut_off()
     return _PIXELS.get(number, "")
 
 
@@ -189,13 +189,48 @@ class _Bounded(io.BufferedReader):
 
     def __init__(self, path: Path) -> None:
         super().__init__(io.FileIO(path))
-        self._size = path.stat().st_size
+        self.size = path.stat().st_size
 
     def read(self, size: int | None = -1, /) -> bytes:
         """As a file does."""
         if size is not None and size > io.DEFAULT_BUFFER_SIZE:
-            size = max(0, min(size, self._size - self.tell()))
+            size = max(0, min(size, self.size - self.tell()))
         return super().read(size)
+
+
+class _Watch:
+    """What pydicom asks before it reads the value of an element at the top: whether to end there.
+
+    It reads on where an element stands twice, and stops without a word where the file is cut off.
+    """
+
+    def __init__(self, stream: _Bounded, *, pixels: bool) -> None:
+        self._stream, self._pixels = stream, pixels
+        self._seen: set[int] = set()
+        self._end = 0
+
+    def __call__(self, tag: int, vr: str | None, length: int) -> bool:
+        if tag in self._seen and len(self._seen) > 1:  # it asks twice about the first
+            raise twice(tag)
+        self._seen.add(tag)
+        if tag in _PIXELS and not self._pixels:
+            return True
+        at = self._stream.tell()
+        self._end = 0 if length == UNDEFINED else at + length
+        if self._end > self._stream.size and at < self._stream.size:  # at the end, it was inflated elsewhere
+            raise _cut_off()
+        return False
+
+    def check_end(self) -> None:
+        """Refuse the first bytes of one more element."""
+        if self._end and 0 < self._stream.size - self._end < 8:
+            self._stream.seek(self._end)
+            if any(self._stream.read()):
+                raise _cut_off()
+
+
+def _cut_off() -> Unusable:
+    return Unusable(READABLE, "the data set ends within an element", "Fetch the file again.")
 
 
 def read_dataset(path: Path, *, pixels: bool = True) -> Dataset:
@@ -208,34 +243,24 @@ def read_dataset(path: Path, *, pixels: bool = True) -> Dataset:
         with _Bounded(path) as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _parse(stream, pixels=pixels)
-    except Unusable:
+    except (Unusable, MemoryError):
         raise
     except Exception as error:  # a damaged file makes pydicom raise nearly anything
         raise Unusable(READABLE, type(error).__name__, _AGAIN) from error
 
 
-def _parse(stream: Any, *, pixels: bool) -> Dataset:
+def _parse(stream: _Bounded, *, pixels: bool) -> Dataset:
+    watch = _Watch(stream, pixels=pixels)
     try:
-        dataset = read_partial(stream, _stop(pixels))
+        dataset = read_partial(stream, watch)
     except InvalidDicomError:
         stream.seek(0)  # old archives hold files without the preamble and file meta
-        dataset = read_partial(stream, _stop(pixels), force=True)
+        dataset = read_partial(stream, watch, force=True)
+    if pixels:
+        watch.check_end()
     if not dataset.get("SOPClassUID"):
         raise Unusable(READABLE, "it has no SOP Class UID", "Remove it from the source if it is no image.")
     return dataset
-
-
-def _stop(pixels: bool) -> Callable[[int, str | None, int], bool]:
-    """What pydicom asks before it reads an element at the top: whether to end there."""
-    seen: set[int] = set()
-
-    def stop(tag: int, vr: str | None, length: int) -> bool:
-        if tag in seen and len(seen) > 1:  # it asks twice about the first
-            raise twice(tag)
-        seen.add(tag)
-        return not pixels and tag in _PIXELS
-
-    return stop
 
 
 def _deflated_pixels(path: Path) -> str:
@@ -272,6 +297,21 @@ def value_numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
 def value_whole(dataset: Dataset, keyword: str) -> int | None:
     """A value of a data set as one whole number; see `Attributes`."""
     return _one_whole(keyword, value_numbers(dataset, keyword))
+
+
+def value_items(dataset: Dataset, keyword: str) -> Sequence[Dataset]:
+    """Items of a sequence; none when it is absent or empty.
+
+    Raises:
+        Unusable: If it is no sequence.
+    """
+    value = _value(dataset, keyword)
+    if not value:
+        return ()
+    if not isinstance(value, DicomSequence):
+        raise Unusable(f"{keyword} is a sequence", "it is something else", "Export the file again.")
+    items: Sequence[Dataset] = value
+    return items
 
 
 def _several(value: Any) -> Any:

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.encaps import generate_frames
 from pydicom.uid import RLELossless
 
-from medgantry.dicom.decoding import DEFLATED_FRAMES, is_compressed
+from medgantry.dicom.decoding import DEFLATED_FRAMES, JPEGS, check_code, is_compressed
 from medgantry.dicom.grid import ORIENTATION_TOLERANCE
-from medgantry.dicom.header import value_numbers, value_text, value_whole
+from medgantry.dicom.header import read_dataset, value_items, value_numbers, value_text, value_whole
 from medgantry.dicom.structures import (
     ALIGNED,
     INSIDE,
@@ -35,6 +35,10 @@ from medgantry.ledger import Unusable
 
 Mask = NDArray[Any]
 _AGAIN = "Make the segmentation again on this series."
+_COMPLETE = "the segmentation's pixels are complete"
+_DENSEST_RLE = 64
+"""Times that RLE can make bytes fewer (PS3.5 G.3.1)."""
+_NAMED = "a segmentation describes each segment once"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +61,13 @@ class Segmentation:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._dataset = dcmread(path, force=True)
+            self._dataset = read_dataset(path)
             self._kind = value_text(self._dataset, "SegmentationType")
             self._shape = tuple(value_whole(self._dataset, name) or 0 for name in ("Rows", "Columns"))
             self._count = value_whole(self._dataset, "NumberOfFrames") or 0
             self._frames = list(self._read_frames())
-        except Unusable:
+            numbers = [structure.number for structure in self.structures]
+        except (Unusable, MemoryError):
             raise
         except Exception as error:  # a damaged file makes pydicom raise nearly anything
             raise Unusable("the segmentation can be read", type(error).__name__, _AGAIN) from error
@@ -72,16 +77,19 @@ class Segmentation:
                 f"{self._kind[:16] or 'no type'}, {self._count} frames",
                 _AGAIN,
             )
+        unknown = {frame.segment for frame in self._frames if self._kind != "LABELMAP"} - set(numbers)
+        if not numbers or len(set(numbers)) < len(numbers) or unknown:
+            raise Unusable(_NAMED, f"{len(numbers)} described, {len(unknown)} others have frames", _AGAIN)
 
     @cached_property
     def structures(self) -> Sequence[Structure]:
         """All segments."""
-        return [_structure(item) for item in self._dataset.get("SegmentSequence") or []]
+        return [_structure(item) for item in value_items(self._dataset, "SegmentSequence")]
 
     @cached_property
     def referenced_series(self) -> Sequence[str]:
         """Series it was drawn on, as it says."""
-        items = self._dataset.get("ReferencedSeriesSequence") or []
+        items = value_items(self._dataset, "ReferencedSeriesSequence")
         return sorted({value_text(item, "SeriesInstanceUID") for item in items} - {""})
 
     @cached_property
@@ -117,10 +125,15 @@ class Segmentation:
             for number, code in codes.items():
                 yield code, plane == number
         elif self._kind == "FRACTIONAL":
-            full = value_whole(self._dataset, "MaximumFractionalValue") or 255
-            yield codes[frame.segment], plane * 2.0 >= full
+            yield codes[frame.segment], plane * 2.0 >= self._full()
         else:
             yield codes[frame.segment], plane.view(bool)
+
+    def _full(self) -> int:
+        full = value_whole(self._dataset, "MaximumFractionalValue") or 0
+        if full < 1:
+            raise Unusable("a fractional segmentation says its MaximumFractionalValue", str(full), _AGAIN)
+        return full
 
     def _check_frame_of_reference(self, volume: Volume, wanted: Sequence[_Frame]) -> None:
         mine = value_text(self._dataset, "FrameOfReferenceUID")
@@ -173,23 +186,23 @@ class Segmentation:
             )
 
     def _read_frames(self) -> Iterator[_Frame]:
-        shared = (self._dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
-        own = self._dataset.get("PerFrameFunctionalGroupsSequence") or []
+        shared = [*value_items(self._dataset, "SharedFunctionalGroupsSequence"), Dataset()][0]
+        own = value_items(self._dataset, "PerFrameFunctionalGroupsSequence")
         if len(own) != self._count:
             raise Unusable(
                 "a segmentation describes each frame", f"{self._count} frames, {len(own)} described", _AGAIN
             )
         for index, item in enumerate(own):
             groups = [item, shared, self._dataset]
-            number = _numbers(groups, "SegmentIdentificationSequence", "ReferencedSegmentNumber")
+            number = _numbers(groups, "SegmentIdentificationSequence", "ReferencedSegmentNumber", 1)
             if not number and self._kind != "LABELMAP":
                 raise Unusable("a frame names its segment", f"frame {index + 1} does not", _AGAIN)
             yield _Frame(
                 index=index,
                 segment=int(number[0]) if number else 0,
-                position_mm=_numbers(groups, "PlanePositionSequence", "ImagePositionPatient"),
-                orientation=_numbers(groups, "PlaneOrientationSequence", "ImageOrientationPatient"),
-                spacing_mm=_numbers(groups, "PixelMeasuresSequence", "PixelSpacing"),
+                position_mm=_numbers(groups, "PlanePositionSequence", "ImagePositionPatient", 3),
+                orientation=_numbers(groups, "PlaneOrientationSequence", "ImageOrientationPatient", 6),
+                spacing_mm=_numbers(groups, "PixelMeasuresSequence", "PixelSpacing", 2),
                 source=_source(groups),
             )
 
@@ -197,45 +210,46 @@ class Segmentation:
         """Stored values, (frames, rows x columns); uint8 0 or 1 for one-bit pixels."""
         data = self._dataset.get("PixelData") or b""
         bits = value_whole(self._dataset, "BitsAllocated")
-        pixels = self._count * self._shape[0] * self._shape[1]
-        syntax = self._dataset.file_meta.get("TransferSyntaxUID", "")
         try:
-            if bits == 1:
-                return self._one_bit(data, syntax, pixels)
-            if is_compressed(syntax):
-                return np.asarray(self._dataset.pixel_array).reshape(self._count, -1)
-        except Unusable:
+            if is_compressed(self._dataset.file_meta.get("TransferSyntaxUID", "")):
+                found = self._compressed(data, bits)
+            else:
+                found = self._native(data, bits)
+        except (Unusable, MemoryError):
             raise
         except Exception as error:
             raise Unusable(
                 "the segmentation's pixels can be decoded", type(error).__name__, _AGAIN
             ) from error
-        size = pixels * (bits or 0) // 8
-        if bits not in (8, 16) or len(data) not in (size, size + size % 2):
-            raise Unusable(
-                "the segmentation's pixels are complete", f"{len(data)} bytes, {bits} bits a pixel", _AGAIN
-            )
-        kind = np.dtype(np.uint8 if bits == 8 else np.uint16)
-        return np.frombuffer(data[:size], kind).reshape(self._count, -1)
+        if found.size != self._count * self._shape[0] * self._shape[1]:
+            raise Unusable(_COMPLETE, f"{found.size} values", _AGAIN)
+        return found.reshape(self._count, -1)
 
-    def _one_bit(self, data: bytes, syntax: Any, pixels: int) -> Mask:
-        if is_compressed(syntax):
-            frame_pixels = pixels // self._count
-            frames = list(generate_frames(data, number_of_frames=self._count))
-            if syntax == DEFLATED_FRAMES:
-                packed = [zlib.decompress(frame, -zlib.MAX_WBITS) for frame in frames]
-            elif syntax == RLELossless:
-                packed = [_unpack_rle(frame) for frame in frames]
-            else:
-                return np.asarray(self._dataset.pixel_array, np.uint8).reshape(self._count, -1)
-            rows = [np.unpackbits(np.frombuffer(part, np.uint8), bitorder="little") for part in packed]
-            return np.stack([row[:frame_pixels] for row in rows])
-        size = (pixels + 7) // 8
-        if len(data) not in (size, size + size % 2):
-            raise Unusable("the segmentation's pixels are complete", f"{len(data)} bytes of {size}", _AGAIN)
-        # Frames follow each other bit by bit, without filling up the last byte of each (PS3.5 8.1.1).
-        flat = np.unpackbits(np.frombuffer(data, np.uint8), count=pixels, bitorder="little")
-        return flat.reshape(self._count, -1)
+    def _native(self, data: bytes, bits: int | None) -> Mask:
+        pixels = self._count * self._shape[0] * self._shape[1]
+        size = (pixels * (bits or 0) + 7) // 8
+        if bits not in (1, 8, 16) or len(data) not in (size, size + size % 2):
+            raise Unusable(_COMPLETE, f"{len(data)} bytes of {size}, {bits} bits a pixel", _AGAIN)
+        if bits == 1:
+            # Frames follow each other bit by bit, without filling up the last byte of each (PS3.5 8.1.1).
+            return np.unpackbits(np.frombuffer(data, np.uint8), count=pixels, bitorder="little")
+        return np.frombuffer(data[:size], np.uint8 if bits == 8 else np.uint16)
+
+    def _compressed(self, data: bytes, bits: int | None) -> Mask:
+        syntax = self._dataset.file_meta.TransferSyntaxUID
+        frames = list(generate_frames(data, number_of_frames=self._count))
+        pixels = self._shape[0] * self._shape[1]
+        size = (pixels * (bits or 0) + 7) // 8
+        if bits == 1 and syntax in (DEFLATED_FRAMES, RLELossless):
+            unpack = _inflate if syntax == DEFLATED_FRAMES else _unpack_rle
+            packed = [np.frombuffer(unpack(frame, size), np.uint8) for frame in frames]
+            return np.stack([np.unpackbits(part, count=pixels, bitorder="little") for part in packed])
+        for frame in frames:
+            if syntax in JPEGS:
+                check_code(frame, syntax, *self._shape)
+            elif size > _DENSEST_RLE * len(frame):
+                raise Unusable(_COMPLETE, f"{len(frame)} bytes for {size}", _AGAIN)
+        return np.asarray(self._dataset.pixel_array, np.uint8 if bits == 1 else None)
 
 
 def _or_into(out: Mask, place: NDArray[np.int64], mask: Mask, code: int) -> None:
@@ -265,7 +279,7 @@ def _structure(item: Dataset) -> Structure:
         "SegmentedPropertyCategoryCodeSequence",
         "AnatomicRegionSequence",
     ):
-        for code in item.get(sequence) or []:
+        for code in value_items(item, sequence):
             words += [value_text(code, "CodeMeaning"), value_text(code, "CodeValue")]
     words.append(value_text(item, "TrackingID"))
     number = value_whole(item, "SegmentNumber")
@@ -274,11 +288,14 @@ def _structure(item: Dataset) -> Structure:
     return Structure(number=number, words=[word for word in words if word])
 
 
-def _numbers(groups: Sequence[Dataset], sequence: str, keyword: str) -> tuple[float, ...]:
+def _numbers(groups: Sequence[Dataset], sequence: str, keyword: str, count: int) -> tuple[float, ...]:
     for group in groups:
-        items = group.get(sequence)
+        items = value_items(group, sequence)
         if items and keyword in items[0]:
-            return value_numbers(items[0], keyword)
+            numbers = value_numbers(items[0], keyword)
+            if len(numbers) != count:
+                raise Unusable(f"{keyword} has {count} values", str(len(numbers)), _AGAIN)
+            return numbers
     return ()
 
 
@@ -290,18 +307,23 @@ def _source(groups: Sequence[Dataset]) -> SliceKey | None:
                 value_text(image, "ReferencedSOPInstanceUID"),
                 (value_whole(image, "ReferencedFrameNumber") or 1) - 1,
             )
-            for derivation in group.get("DerivationImageSequence") or []
-            for image in derivation.get("SourceImageSequence") or []
+            for derivation in value_items(group, "DerivationImageSequence")
+            for image in value_items(derivation, "SourceImageSequence")
         }
         if len(keys) == 1:
             return keys.pop()
     return None
 
 
-def _unpack_rle(frame: bytes) -> bytes:
+def _inflate(frame: bytes, size: int) -> bytes:
+    found = zlib.decompressobj(-zlib.MAX_WBITS).decompress(frame, size + 2)
+    return _exactly(found, size)
+
+
+def _unpack_rle(frame: bytes, size: int) -> bytes:
     """The bytes of a one-segment RLE frame (PS3.5 Annex G), here packed bits."""
     out, at, data = bytearray(), 0, frame[int.from_bytes(frame[4:8], "little") :]
-    while at < len(data):
+    while at < len(data) and len(out) <= size + 1:
         control = data[at]
         if control < 128:
             out += data[at + 1 : at + 2 + control]
@@ -311,4 +333,11 @@ def _unpack_rle(frame: bytes) -> bytes:
             at += 2
         else:
             at += 1
-    return bytes(out)
+    return _exactly(bytes(out), size)
+
+
+def _exactly(found: bytes, size: int) -> bytes:
+    """A frame's bytes without the one that makes their number even."""
+    if len(found) not in (size, size + size % 2):
+        raise Unusable(_COMPLETE, f"a frame has {len(found)} bytes of {size}", _AGAIN)
+    return found[:size]

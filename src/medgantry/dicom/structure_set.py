@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 
-from medgantry.dicom.header import value_numbers, value_text, value_whole
+from medgantry.dicom.frame import FARTHEST_MM
+from medgantry.dicom.header import read_dataset, value_items, value_numbers, value_text, value_whole
 from medgantry.dicom.structures import (
     ALIGNED,
     INSIDE,
@@ -29,6 +30,8 @@ from medgantry.ledger import Unusable
 
 _AGAIN = "Export the structure set again."
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+_OTHERS = ("POINT", "OPEN_PLANAR", "OPEN_NONPLANAR")
+_NUMBERED = "a structure set numbers each structure once"
 
 
 class StructureSet:
@@ -40,16 +43,21 @@ class StructureSet:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._dataset = dcmread(path, force=True)
+            self._dataset = read_dataset(path)
+            drawn = value_items(self._dataset, "ROIContourSequence")
+            numbers = [value_whole(item, "ReferencedROINumber") for item in drawn]
             self._contours = {
-                value_whole(item, "ReferencedROINumber"): list(item.get("ContourSequence") or [])
-                for item in self._dataset.get("ROIContourSequence") or []
+                number: list(value_items(item, "ContourSequence"))
+                for number, item in zip(numbers, drawn, strict=True)
             }
-            self._rois = list(self._dataset.get("StructureSetROISequence") or [])
-        except Unusable:
+            self._rois = list(value_items(self._dataset, "StructureSetROISequence"))
+            named = [structure.number for structure in self.structures]
+        except (Unusable, MemoryError):
             raise
         except Exception as error:  # a damaged file makes pydicom raise nearly anything
             raise Unusable("the structure set can be read", type(error).__name__, _AGAIN) from error
+        if not named or len(set(named)) < len(named) or len(self._contours) < len(drawn):
+            raise Unusable(_NUMBERED, f"{len(named)} structures, {len(drawn)} drawn", _AGAIN)
 
     @cached_property
     def structures(self) -> Sequence[Structure]:
@@ -58,8 +66,9 @@ class StructureSet:
         for item in self._rois:
             number = value_whole(item, "ROINumber")
             words = [value_text(item, name) for name in ("ROIName", "ROIDescription")]
-            if number is not None:
-                found.append(Structure(number=number, words=[word for word in words if word]))
+            if number is None:
+                raise Unusable(_NUMBERED, "one has no number", _AGAIN)
+            found.append(Structure(number=number, words=[word for word in words if word]))
         return found
 
     @cached_property
@@ -68,9 +77,9 @@ class StructureSet:
         return sorted(
             {
                 value_text(series, "SeriesInstanceUID")
-                for frame in self._dataset.get("ReferencedFrameOfReferenceSequence") or []
-                for study in frame.get("RTReferencedStudySequence") or []
-                for series in study.get("RTReferencedSeriesSequence") or []
+                for frame in value_items(self._dataset, "ReferencedFrameOfReferenceSequence")
+                for study in value_items(frame, "RTReferencedStudySequence")
+                for series in value_items(study, "RTReferencedSeriesSequence")
             }
             - {""}
         )
@@ -118,13 +127,10 @@ class StructureSet:
         """Slice index and (n, 2) points in continuous (row, column) indices of each closed contour."""
         other = 0
         for contour in self._contours.get(number, []):
-            kind = value_text(contour, "ContourGeometricType")
-            numbers = value_numbers(contour, "ContourData")
-            if kind not in _CLOSED or len(numbers) < 9:
+            numbers = _points(contour)
+            if value_text(contour, "ContourGeometricType") in _OTHERS or len(numbers) < 9:
                 other += 1
                 continue
-            if len(numbers) % 3:
-                raise Unusable("a contour is a list of points", f"{len(numbers)} numbers", _AGAIN)
             index = volume.grid.index_of(np.array(numbers).reshape(-1, 3))
             plane = round(float(np.mean(index[:, 0])))
             spacing = volume.grid.spacing_mm[0]
@@ -142,6 +148,23 @@ class StructureSet:
             proof.notes.append(f"left out {other} contours that are not closed")
 
 
+def _points(contour: Dataset) -> tuple[float, ...]:
+    """All coordinates of a contour.
+
+    Raises:
+        Unusable: If points or what they make is missing or makes no sense.
+    """
+    numbers = value_numbers(contour, "ContourData")
+    said = value_whole(contour, "NumberOfContourPoints")
+    if not numbers or len(numbers) % 3 or said not in (None, len(numbers) // 3):
+        raise Unusable("a contour is a list of points", f"{len(numbers)} numbers, {said} points", _AGAIN)
+    if max(map(abs, numbers)) > FARTHEST_MM:
+        raise Unusable("ContourData is possible", f"{max(map(abs, numbers))} mm", _AGAIN)
+    if value_text(contour, "ContourGeometricType") not in (*_CLOSED, *_OTHERS):
+        raise Unusable("a contour says what it is", "none of the standard's terms", _AGAIN)
+    return numbers
+
+
 def _check_inside(plane: int, points: NDArray[np.float64], volume: Volume) -> None:
     shape = volume.grid.shape
     low, high = points.min(axis=0), points.max(axis=0)
@@ -154,7 +177,7 @@ def _check_inside(plane: int, points: NDArray[np.float64], volume: Volume) -> No
 
 
 def _source(contour: Dataset) -> SliceKey | None:
-    images = contour.get("ContourImageSequence") or []
+    images = value_items(contour, "ContourImageSequence")
     if len(images) != 1:
         return None
     frame = value_whole(images[0], "ReferencedFrameNumber") or 1

@@ -107,25 +107,22 @@ def _check_shared(frames: Sequence[Frame], modality: str) -> None:
 
 
 def _check_signs(frames: Sequence[Frame], voxels: NDArray[Any]) -> None:
-    """Refuse slices that differ in nothing but their sign, where it changes a value.
+    """Refuse slices of which some are signed and others not, where it matters.
 
     Raises:
-        Unusable: If a highest bit is set that neighbours read otherwise.
+        Unusable: If a highest bit is set in one of two slices that differ in nothing but their sign.
     """
-    kinds: dict[object, set[str]] = defaultdict(set)
+    kinds: dict[int, set[str]] = defaultdict(set)
     for frame in frames:
-        kinds[frame.pixels.bits_stored, frame.rescale].add(frame.pixels.kind)
-    if max(map(len, kinds.values())) == 1:
-        return
+        kinds[frame.pixels.bits_stored].add(frame.pixels.kind)
     for frame, image in zip(frames, voxels, strict=True):
+        if len(kinds[frame.pixels.bits_stored]) == 1:
+            continue
         slope, intercept = frame.rescale or (1.0, 0.0)
-        half = 1 << (frame.pixels.bits_stored - 1)
         stored = (np.array([image.min(), image.max()], np.float64) - intercept) / slope
-        if len(kinds[frame.pixels.bits_stored, frame.rescale]) > 1 and (
-            stored.min() < -0.5 or stored.max() > half - 0.5
-        ):
+        if stored.min() < -0.5 or stored.max() > (1 << (frame.pixels.bits_stored - 1)) - 0.5:
             raise Unusable(
-                "slices that are alike have one PixelRepresentation",
+                "slices of one depth have one PixelRepresentation",
                 "they differ, and it matters",
                 "Export the series again.",
             )
