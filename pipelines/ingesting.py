@@ -28,6 +28,7 @@ def ingesting(
     deidentify: str = "modified-dates,clean-pixel-data",
     repairs: str = "",
     keep_dicom: bool = False,
+    reidentification: bool = False,
     shards: int = 8,
     regions: str = "",
     max_rejected: float = 0.2,
@@ -42,6 +43,7 @@ def ingesting(
         deidentify=deidentify,
         repairs=repairs,
         keep_dicom=keep_dicom,
+        reidentification=reidentification,
         shards=shards,
     )
     with_retries(with_archive(heavy(planned, memory)))

@@ -15,6 +15,7 @@ def plan_ingest(
     deidentify: str = "modified-dates,clean-pixel-data",
     repairs: str = "",
     keep_dicom: bool = False,
+    reidentification: bool = False,
     shards: int = 8,
 ) -> list[int]:
     """List the studies of a DICOM source and deal them to tasks.
@@ -26,6 +27,7 @@ def plan_ingest(
         deidentify: Options of the PS3.15 profile, basic for none, or none for a source that is de-identified.
         repairs: Allowed repairs of gap, spacing, tilt and padding, separated by commas.
         keep_dicom: Whether DICOM files are kept with their pixels, de-identified.
+        reidentification: Whether a table of pseudonyms is kept in the store, sealed with the key.
         shards: Wanted number of tasks, 1 to 128.
 
     Returns:
@@ -36,5 +38,12 @@ def plan_ingest(
 
     from medgantry.ingest.dicom.step import plan as plan_step
 
-    wanted = {"select": select, "labels": labels, "deidentify": deidentify, "repairs": repairs}
-    return plan_step(Path(plan.path), source=source, keep_dicom=keep_dicom, shards=shards, **wanted)
+    texts = {
+        "source": source,
+        "select": select,
+        "labels": labels,
+        "deidentify": deidentify,
+        "repairs": repairs,
+    }
+    kept = {"keep_dicom": keep_dicom, "reidentification": reidentification}
+    return plan_step(Path(plan.path), shards=shards, **texts, **kept)

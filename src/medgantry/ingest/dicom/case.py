@@ -19,7 +19,7 @@ from medgantry.dicom.volume import Volume, read_volume
 from medgantry.fingerprint import hash_file
 from medgantry.ingest.dicom.candidate import Candidate
 from medgantry.ingest.dicom.config import DicomConfig
-from medgantry.ingest.dicom.labels import Labels, label_names, paint_labels
+from medgantry.ingest.dicom.labels import Labels, MaskObject, label_names, paint_labels
 from medgantry.ingest.dicom.names import KeyedNames, Names
 from medgantry.ingest.dicom.objects import IdentityLeft, Packed, pack_objects
 from medgantry.ingest.dicom.picture import picture
@@ -58,6 +58,8 @@ class CaseMaker:
 
     def __init__(self, config: DicomConfig, names: Names, store: ObjectStore) -> None:
         self._config, self._names, self._store = config, names, store
+        self.used: list[MaskObject] = []
+        """Mask objects that were painted."""
         self._deidentifier: Deidentifier | None = None
         if config.profile is not None and isinstance(names, KeyedNames):
             self._deidentifier = Deidentifier(config.profile, names.pseudonyms)
@@ -106,6 +108,7 @@ class CaseMaker:
             actions=packed.actions,
         )
         target.unlink()
+        self.used += labels.used if labels else []
         return made
 
     def _facts(

@@ -13,6 +13,7 @@ from medgantry.ingest.dicom.names import names_for
 from medgantry.ingest.dicom.part import ingest_part
 from medgantry.ingest.dicom.plan import IngestPlan, plan_studies
 from medgantry.ingest.dicom.quality import quality_page
+from medgantry.ingest.dicom.reidentification import keep_table
 from medgantry.ingest.dicom.selection import Select
 from medgantry.ingest.dicom.sources.open import open_source
 from medgantry.parameters import json_object
@@ -33,6 +34,7 @@ def plan(
     deidentify: str,
     repairs: str,
     keep_dicom: bool,
+    reidentification: bool,
     shards: int,
 ) -> list[int]:
     """List the source and write a plan; returns the indices of the fan-out's tasks."""
@@ -44,14 +46,18 @@ def plan(
             repairs=tuple(name.strip() for name in repairs.split(",") if name.strip()),
             keep_dicom=keep_dicom,
         )
+        names = names_for(config)
         listing = open_source(source, Path(scratch)).studies()
-        made = plan_studies(source, listing, config, names_for(config), parts=shards)
+        made = plan_studies(source, listing, config, names, parts=shards)
         made.save(output)
         record.facts = {
             "studies": len(listing.studies),
             "tasks": len(made.parts),
             "refused": len(listing.refused),
         }
+        if reidentification:
+            store = ObjectStore.from_environment()
+            record.facts["reidentification"] = keep_table(listing, names, store)
         return list(range(len(made.parts)))
 
 

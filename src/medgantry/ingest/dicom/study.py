@@ -76,7 +76,24 @@ class StudyIngest:
             except Unusable as broken:
                 result.refuse(self._item(series), broken)
         self._make(candidates, scratch, result)
+        self._account(masks, candidates, result)
         return result
+
+    def _account(
+        self, masks: Sequence[MaskObject], candidates: Sequence[Candidate], result: StudyResult
+    ) -> None:
+        """What became of each mask object that could be read."""
+        offered = {id(found) for candidate in candidates for found in candidate.masks}
+        used = {id(found) for found in self._cases.used}
+        for found in masks:
+            if id(found) in used:
+                result.note(found.item, "ok", "a mask object is painted onto the series it was drawn on")
+            elif id(found) in offered:
+                result.note(
+                    found.item, "excluded", "a mask object has a wanted label, and its series became a case"
+                )
+            else:
+                result.note(found.item, "excluded", "a mask object refers to a series that `select` chose")
 
     def _item(self, series: SourceSeries) -> str:
         return f"series {self._names.shown(series.series_uid)}"

@@ -14,6 +14,7 @@ import pytest
 from pydicom import dcmread
 
 from medgantry.cohort import Cohort
+from medgantry.dicom.deidentification.pseudonyms import Pseudonyms
 from medgantry.errors import InvalidInput, TooManyRejected
 from medgantry.ingest.dicom.config import DicomConfig
 from medgantry.ingest.dicom.merge import merge_studies
@@ -21,6 +22,7 @@ from medgantry.ingest.dicom.names import names_for
 from medgantry.ingest.dicom.part import ingest_part
 from medgantry.ingest.dicom.plan import IngestPlan, plan_studies
 from medgantry.ingest.dicom.quality import quality_page
+from medgantry.ingest.dicom.reidentification import keep_table, open_table
 from medgantry.ingest.dicom.selection import Select
 from medgantry.ingest.dicom.sources.open import open_source
 from medgantry.phantoms.dicom.archive import write_archive
@@ -101,20 +103,36 @@ def test_volumes_and_masks_are_the_truth(archive, store, tmp_path):
 
 def test_every_series_is_in_the_ledger(archive, store, tmp_path):
     folder, _ = archive
-    cohort, _, results, _ = ingest(folder, store, tmp_path, select=Select(has="mask", one_per="study"))
+    cohort, *_ = ingest(
+        folder, store, tmp_path, select=Select(has="mask", one_per="study"), deidentify="none"
+    )
     listed = {dcmread(path, stop_before_pixels=True).SeriesInstanceUID for path in folder.rglob("*.dcm")}
-    masks = sum("SEG" in str(result) for result in results)
-    judged = [entry for entry in cohort.entries if entry.step == "ingest_dicom"]
-    assert masks
-    assert len({entry.item for entry in judged}) + _mask_objects(folder) >= len(listed)
-    excluded = [entry for entry in judged if entry.verdict == "excluded"]
-    assert excluded
-    assert {entry.rule.split(":")[0] for entry in excluded} == {"select", "the file is DICOM"}
+    judged = {entry.item for entry in cohort.entries}
+    names = names_for(DicomConfig(deidentify="none"))
+    for uid in listed:
+        short = names.name("series", uid)[:12]
+        assert any(uid in item or short in item for item in judged), uid
+    excluded = [entry for entry in cohort.entries if entry.verdict == "excluded"]
+    assert {"select", "the file is DICOM"} <= {entry.rule.split(":")[0] for entry in excluded}
 
 
-def _mask_objects(folder):
-    found = [dcmread(path, stop_before_pixels=True).Modality for path in folder.rglob("*.dcm")]
-    return sum(modality in ("SEG", "RTSTRUCT") for modality in found)
+def test_the_table_of_pseudonyms_opens_with_the_key_alone(archive, store, tmp_path):
+    folder, patients = archive
+    names = names_for(DicomConfig())
+    listing = open_source(str(folder), tmp_path).studies()
+    uri = keep_table(listing, names, store)
+    assert not any(
+        patient.patient_id.encode() in store.get_bytes(item.key)
+        for item in store.list("")
+        for patient in patients
+    )
+    table = open_table(uri, Pseudonyms(KEY.encode()))
+    assert set(table["patients"].values()) == {patient.patient_id for patient in patients}
+    assert table["patients"][names.patient(patients[0].patient_id)] == patients[0].patient_id
+    with pytest.raises(InvalidInput, match="cannot be opened"):
+        open_table(uri, Pseudonyms(KEY[::-1].encode()))
+    with pytest.raises(InvalidInput, match="nothing is de-identified"):
+        keep_table(listing, names_for(DicomConfig(deidentify="none")), store)
 
 
 def test_the_report_shows_attrition_and_pictures(archive, store, tmp_path):
@@ -176,19 +194,22 @@ def test_kept_dicom_is_deidentified_and_whole(store, tmp_path):
     assert np.array_equal(values, series.voxels)
 
 
-def test_a_study_that_needs_too_much_memory_is_in_the_ledger_and_others_are_not_lost(store, tmp_path):
+def test_a_study_that_needs_too_much_memory_is_in_the_ledger_and_others_are_not_lost(
+    store, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("medgantry.ingest.dicom.part.memory_mib", lambda: 600)
     write_series(make_series(SeriesSpec(seed=1, slices=4, study=1, patient_id="A")), tmp_path / "archive/a")
-    huge = make_series(
-        SeriesSpec(seed=2, slices=8, study=2, patient_id="B", transfer_syntax="1.2.840.10008.1.2.5")
-    )
+    deflated = "1.2.840.10008.1.2.1.99"  # so that the files are small
+    huge = make_series(SeriesSpec(seed=2, slices=24, study=2, patient_id="B", transfer_syntax=deflated))
     for dataset in huge.datasets:
-        dataset.Rows = dataset.Columns = 65535
+        dataset.Rows = dataset.Columns = 4096
+        dataset.PixelData = bytes(2 * 4096 * 4096)
     write_datasets(huge.datasets, tmp_path / "archive/b")
     cohort, *_ = ingest(tmp_path / "archive", store, tmp_path / "work")
     assert len(cohort.cases) == 1
     (lost,) = (entry for entry in cohort.entries if entry.verdict == "rejected")
     assert lost.rule == "a study can be processed"
-    assert "memory" in lost.evidence
+    assert "run alone, needs more than 600 MiB of memory" in lost.evidence
 
 
 def test_bad_sources_and_rules_are_one_clear_line(store, tmp_path, monkeypatch):
