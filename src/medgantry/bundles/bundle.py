@@ -236,7 +236,10 @@ def _config_path(folder: Path, name: str) -> Path:
 def _apply_override(folder: Path, override: str) -> None:
     changes = json_object("override", override)
     unused = set(changes)
-    for name in ("train", "inference", "metadata"):
+    names = ["train", "inference", "metadata"]
+    if not _find_config(folder, "train") and (folder / WEIGHTS).is_file():
+        names.remove("train")  # a trained bundle may be for inference alone
+    for name in names:
         config = read_config(folder, name)
         present = {key: value for key, value in changes.items() if _set(config, key, value)}
         unused -= set(present)
@@ -251,7 +254,7 @@ def _apply_override(folder: Path, override: str) -> None:
     if unused:
         raise InvalidBundle(
             f"No config of {folder.name} has {sorted(unused)}.",
-            f"Top-level ids that can be overridden: {sorted(read_config(folder, 'train'))}.",
+            f"Top-level ids that can be overridden: {sorted(read_config(folder, names[0]))}.",
         )
 
 
