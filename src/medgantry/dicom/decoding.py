@@ -203,7 +203,7 @@ def _one_frame(dataset: Any, frame: Frame, index: int) -> Array:
     pixels = frame.pixels
     if syntax in JPEGS:
         code = get_frame(dataset.PixelData, index, number_of_frames=pixels.frames)
-        check_code(code, syntax, pixels.rows, pixels.columns)
+        check_code(code, syntax, (pixels.rows, pixels.columns), pixels.bits_allocated)
     elif not is_compressed(syntax):
         wanted = pixels.rows * pixels.columns * pixels.frames * pixels.bits_allocated // 8
         _check_length(len(dataset.PixelData), wanted, len(dataset.PixelData))
@@ -212,14 +212,14 @@ def _one_frame(dataset: Any, frame: Frame, index: int) -> Array:
     return np.asarray(array)
 
 
-def check_code(code: bytes, syntax: str, rows: int, columns: int) -> None:
-    """Refuse a compressed frame that is cut off, of another kind or of another size: decoders guess, or make room for it.
+def check_code(code: bytes, syntax: str, shape: tuple[int, ...], bits: int) -> None:
+    """Refuse a compressed frame that is cut off, or is not what the header says: decoders guess, make room, or crash.
 
     Args:
         code: The frame.
         syntax: One of JPEGS.
-        rows: Rows that it should have.
-        columns: Columns that it should have.
+        shape: Rows and columns that it should have.
+        bits: BitsAllocated that its values should need.
 
     Raises:
         Unusable: If it is not what it should be.
@@ -227,19 +227,22 @@ def check_code(code: bytes, syntax: str, rows: int, columns: int) -> None:
     """
     if not code.rstrip(b"\0").endswith(_END_OF_IMAGE):
         raise Unusable(COMPLETE, "a compressed frame has no end", AGAIN)
-    marker, *size = _start_of_code(code)
+    marker, depth, *size = _start_of_code(code)
     if marker not in JPEGS[syntax]:
         raise Unusable("frames are of the transfer syntax", f"one begins with the marker {marker:02X}", AGAIN)
-    if size != [rows, columns]:
-        raise Unusable(COMPLETE, f"a compressed frame has rows and columns {size}", AGAIN)
+    if (*size,) != shape or -(-depth // 8) * 8 != max(bits, 8):
+        raise Unusable(
+            "frames are what the header says", f"{size} of {depth} bits for {shape} of {bits} bits", AGAIN
+        )
 
 
-def _start_of_code(code: bytes) -> tuple[int, int, int]:
-    """Marker, rows and columns of a JPEG, JPEG-LS or JPEG 2000 stream."""
+def _start_of_code(code: bytes) -> tuple[int, int, int, int]:
+    """Marker, bits of a value, rows and columns of a JPEG, JPEG-LS or JPEG 2000 stream."""
     at = code.find(_J2K_START, 0, 256)
     if at >= 0:
         right, bottom, left, top = struct.unpack_from(">4L", code, at + 8)
-        return _J2K_START[-1], bottom - top, right - left
+        depth = (code[at + 42] & 0x7F) + 1  # the highest bit says that values are signed
+        return _J2K_START[-1], depth, bottom - top, right - left
     at = 2
     while True:
         marker, length = struct.unpack_from(">HH", code, at)
@@ -247,6 +250,6 @@ def _start_of_code(code: bytes) -> tuple[int, int, int]:
         if marker < 0xFF00:
             raise struct.error("no marker")
         if kind in _JPEG_STARTS:
-            rows, columns = struct.unpack_from(">HH", code, at + 5)
-            return kind, rows, columns
+            depth, rows, columns = struct.unpack_from(">BHH", code, at + 4)
+            return kind, depth, rows, columns
         at += 1 if kind == 0xFF else 2 + length

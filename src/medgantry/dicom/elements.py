@@ -8,8 +8,6 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom.datadict import dictionary_VR
-
 from medgantry.ledger import Unusable
 
 READABLE = "the file is readable DICOM"
@@ -123,8 +121,3 @@ def _implicit(data: bytes, at: int, stop: int, values: dict[int, tuple[bytes, by
 def twice(tag: int) -> Unusable:
     """What is wrong where an element stands twice: nobody knows which is right."""
     return Unusable(READABLE, f"element {tag:08X} stands twice", "Export the file again.")
-
-
-def vr_of(tag: int, said: bytes) -> str:
-    """The VR that a file says, or the dictionary's."""
-    return said.decode() or dictionary_VR(tag)

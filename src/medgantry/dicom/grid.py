@@ -178,9 +178,8 @@ def check_steps(placement: Placement) -> None:
     count = len(placement.along_mm)
     if count < 2:
         raise Unusable("a volume has at least two slices", str(count), "Choose other series in `select`.")
-    fit = np.polyfit(np.arange(count), placement.along_mm, 1)
-    residual = np.abs(np.polyval(fit, np.arange(count)) - placement.along_mm)
-    if residual.max() <= placement.tolerance_mm:
+    places = np.linspace(placement.along_mm[0], placement.along_mm[-1], count)  # those of `regular_grid`
+    if np.abs(places - placement.along_mm).max() <= placement.tolerance_mm:
         return
     missing = missing_slices(placement)
     steps = np.round(placement.steps_mm, 3)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pydicom import Dataset, config
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from medgantry.dicom.elements import READABLE, UNDEFINED, Elements, read_elements, twice, vr_of
+from medgantry.dicom.elements import READABLE, UNDEFINED, Elements, read_elements, twice
 from medgantry.ledger import Unusable
 
 # What a value must be is decided by our rules, one by one, with evidence; pydicom's would be warnings on stderr.
@@ -25,6 +25,8 @@ config.settings.reading_validation_mode = config.IGNORE
 _AGAIN = "Export or fetch the file again."
 _PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
 _BINARY = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d", "US or SS": "H"}
+_ALIKE = {"SS": "US", "US or SS": "US", "SL": "UL", "IS": "DS"}
+"""VRs that writers take for each other, and whose bytes mean the same up to a sign."""
 
 
 class Attributes(Protocol):
@@ -129,7 +131,7 @@ class Header:
         said, value = self._elements.values.get(tag, (b"", b""))
         if not value:
             return ()
-        code = _BINARY.get(vr_of(tag, said))
+        code = _BINARY.get(_vr_of(keyword, said.decode()))
         try:
             if code:
                 found: tuple[float, ...] = struct.unpack(
@@ -275,6 +277,21 @@ def _tag(keyword: str) -> int:
     return int(tag)
 
 
+@cache
+def _vr_of(keyword: str, said: str) -> str:
+    """The VR that a file says, or the dictionary's where it says none.
+
+    Raises:
+        Unusable: If the value would be read as a number of another kind.
+    """
+    known: str = dictionary_VR(_tag(keyword))
+    if said in ("", "UN"):
+        return known
+    if _ALIKE.get(said, said) != _ALIKE.get(known, known):
+        raise Unusable(f"{keyword} has the VR {known}", said, "Export the series again.")
+    return said
+
+
 def value_text(dataset: Dataset, keyword: str) -> str:
     """A value of a data set as text; see `Attributes`."""
     value = _value(dataset, keyword)
@@ -286,6 +303,7 @@ def value_numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
     value = _value(dataset, keyword)
     if value is None or value == "":
         return ()
+    _vr_of(keyword, str(dataset[keyword].VR))
     try:
         if "_" in str(value):  # Python's digits may be grouped, DICOM's may not
             raise ValueError

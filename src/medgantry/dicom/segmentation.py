@@ -38,7 +38,9 @@ _AGAIN = "Make the segmentation again on this series."
 _COMPLETE = "the segmentation's pixels are complete"
 _DENSEST_RLE = 64
 """Times that RLE can make bytes fewer (PS3.5 G.3.1)."""
-_NAMED = "a segmentation describes each segment once"
+_DESCRIBED = "a segmentation describes each segment once"
+_BACKGROUND = 0
+"""What a label map's pixels have outside of all segments."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +79,15 @@ class Segmentation:
                 f"{self._kind[:16] or 'no type'}, {self._count} frames",
                 _AGAIN,
             )
-        unknown = {frame.segment for frame in self._frames if self._kind != "LABELMAP"} - set(numbers)
-        if not numbers or len(set(numbers)) < len(numbers) or unknown:
-            raise Unusable(_NAMED, f"{len(numbers)} described, {len(unknown)} others have frames", _AGAIN)
+        if not numbers or len(set(numbers)) < len(numbers):
+            raise Unusable(_DESCRIBED, f"{len(numbers)} described", _AGAIN)
+        self._check_described({frame.segment for frame in self._frames if self._kind != "LABELMAP"})
+
+    def _check_described(self, numbers: set[int]) -> None:
+        """What has frames or pixels is named, or it would be left out without a word."""
+        unknown = numbers - {structure.number for structure in self.structures}
+        if unknown:
+            raise Unusable(_DESCRIBED, f"{len(unknown)} are not", _AGAIN)
 
     @cached_property
     def structures(self) -> Sequence[Structure]:
@@ -113,6 +121,8 @@ class Segmentation:
                 f"{value_text(self._dataset, 'SegmentationFractionalType') or 'fractions'} from 0.5 on"
             )
         pixels = self._pixels()
+        if self._kind == "LABELMAP":
+            self._check_described(set(np.unique(pixels).tolist()) - {_BACKGROUND})
         for frame, place in zip(wanted, places, strict=True):
             plane = pixels[frame.index].reshape(self._shape)
             for code, mask in self._masks(plane, frame, codes):
@@ -125,15 +135,12 @@ class Segmentation:
             for number, code in codes.items():
                 yield code, plane == number
         elif self._kind == "FRACTIONAL":
-            yield codes[frame.segment], plane * 2.0 >= self._full()
+            full = value_whole(self._dataset, "MaximumFractionalValue") or 0
+            if not max(1, int(plane.max())) <= full <= 255:
+                raise Unusable("a fractional segmentation says its MaximumFractionalValue", str(full), _AGAIN)
+            yield codes[frame.segment], plane * 2.0 >= full
         else:
             yield codes[frame.segment], plane.view(bool)
-
-    def _full(self) -> int:
-        full = value_whole(self._dataset, "MaximumFractionalValue") or 0
-        if full < 1:
-            raise Unusable("a fractional segmentation says its MaximumFractionalValue", str(full), _AGAIN)
-        return full
 
     def _check_frame_of_reference(self, volume: Volume, wanted: Sequence[_Frame]) -> None:
         mine = value_text(self._dataset, "FrameOfReferenceUID")
@@ -246,7 +253,7 @@ class Segmentation:
             return np.stack([np.unpackbits(part, count=pixels, bitorder="little") for part in packed])
         for frame in frames:
             if syntax in JPEGS:
-                check_code(frame, syntax, *self._shape)
+                check_code(frame, syntax, self._shape, bits or 0)
             elif size > _DENSEST_RLE * len(frame):
                 raise Unusable(_COMPLETE, f"{len(frame)} bytes for {size}", _AGAIN)
         return np.asarray(self._dataset.pixel_array, np.uint8 if bits == 1 else None)

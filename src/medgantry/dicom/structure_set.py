@@ -56,7 +56,12 @@ class StructureSet:
             raise
         except Exception as error:  # a damaged file makes pydicom raise nearly anything
             raise Unusable("the structure set can be read", type(error).__name__, _AGAIN) from error
-        if not named or len(set(named)) < len(named) or len(self._contours) < len(drawn):
+        if (
+            not named
+            or len(set(named)) < len(named)
+            or len(self._contours) < len(drawn)
+            or set(self._contours) - set(named)
+        ):
             raise Unusable(_NUMBERED, f"{len(named)} structures, {len(drawn)} drawn", _AGAIN)
 
     @cached_property

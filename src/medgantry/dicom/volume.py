@@ -80,8 +80,9 @@ def read_volume(
 def _slice_indices(
     ordered: Sequence[Frame], along_mm: NDArray[np.float64], placement: Placement
 ) -> dict[SliceKey, int]:
-    index = (along_mm - placement.along_mm[0]) / placement.spacing_mm
-    off = np.abs(index - np.round(index)) * placement.spacing_mm
+    step = float(placement.along_mm[-1] - placement.along_mm[0]) / (len(placement.along_mm) - 1)
+    index = (along_mm - placement.along_mm[0]) / step
+    off = np.abs(index - np.round(index)) * step
     return {
         (frame.sop_instance_uid, frame.index): round(float(place))
         for frame, place, far in zip(ordered, index, off, strict=True)
