@@ -17,7 +17,7 @@ def ingest_nifti(
     max_rejected: float = 0.2,
     external: bool = False,
 ):
-    """Read NIfTI volumes into a cohort, with a verdict for every case.
+    """Read NIfTI, NRRD, MetaImage or NumPy volumes into a cohort, with a verdict for every case.
 
     Args:
         source: Folder, Decathlon .tar, s3://bucket/prefix, or s3+https://host/bucket/prefix of a public bucket.

@@ -24,12 +24,14 @@ WORKS = {
         "python -m kfp.dsl.executor_main --help",
         "mlflow server --help",
         "python -c 'import boto3, prometheus_flask_exporter, psycopg, psycopg_binary'",
+        "python -c 'import medgantry.ingest.dicom.step, medgantry.exporting.step, medgantry.ingest.photos.step'",
     ),
     "torch": (
         "python -m kfp.dsl.executor_main --help",
         "python -c 'import ignite, monai, torch; torch.ones(2) @ torch.ones(2)'",
         "torchrun --help",
         "python -c 'import medgantry.training.launchers.janitor, medgantry.training.worker'",
+        "python -c 'import medgantry.inference.predict'",
     ),
     "serve": ("python -m kfp.dsl.executor_main --help", "python -m medgantry.serving.server --help"),
 }
