@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import IO, cast
 from urllib.parse import unquote, urlsplit
@@ -97,21 +98,31 @@ class Source:
         if isinstance(self._base, Path):
             if not self._base.exists():
                 raise InvalidInput(f"The source {uri} does not exist on this machine.", "Check the path.")
-            root = self._base if self._base.is_dir() else self._base.parent
-            self._local = {name: path for name, path in walk_files(root)}
+            self._root = self._base if self._base.is_dir() else self._base.parent
         else:
-            store, prefix = self._base
-            if uri.endswith(".csv"):
-                prefix = prefix.rpartition("/")[0]
-            folder = f"{prefix}/" if prefix else ""
-            listed = {item.key[len(folder) :]: item for item in store.list(folder) if item.key != folder}
-            self._remote = {name: item.key for name, item in listed.items()}
-            self._etags = {name: item.etag for name, item in listed.items()}
-            self._local = {}
+            prefix = self._base[1].rpartition("/")[0] if uri.endswith(".csv") else self._base[1]
+            self._folder = f"{prefix}/" if prefix else ""
+
+    @property
+    def root(self) -> Path | None:
+        """The folder on this machine; None where files must be fetched."""
+        return self._root if isinstance(self._base, Path) else None
+
+    @cached_property
+    def _local(self) -> dict[str, Path]:
+        return dict(walk_files(self._root)) if isinstance(self._base, Path) else {}
+
+    @cached_property
+    def _etags(self) -> dict[str, str]:
+        """Of remote files; a listing of many, so only made when somebody asks."""
+        if isinstance(self._base, Path):
+            return {}
+        found = self._base[0].list(self._folder)
+        return {item.key[len(self._folder) :]: item.etag for item in found if item.key != self._folder}
 
     def names(self) -> list[str]:
         """All files, relative, sorted; macOS resource forks (`._*`) are left out."""
-        names = self._local if isinstance(self._base, Path) else self._remote
+        names = self._local if isinstance(self._base, Path) else self._etags
         return sorted(name for name in names if not Path(name).name.startswith("._"))
 
     @property
@@ -139,10 +150,10 @@ class Source:
     def open_local(self, name: str) -> Path:
         """The file on this machine, fetched if it is elsewhere."""
         if isinstance(self._base, Path):
-            return self._local[name]
+            return self._root / name
         target = self._scratch / "fetched" / name
         if not target.exists():
-            self._base[0].download(self._remote[name], target)
+            self._base[0].download(self._folder + name, target)
         return target
 
     def keep(self, name: str, sha256: str, store: ObjectStore) -> str:
@@ -151,8 +162,8 @@ class Source:
             return keep(store, self._local[name], sha256)
         if self.uri.startswith("s3+"):
             parts = urlsplit(self.uri)
-            return f"{parts.scheme}://{parts.netloc}/{self._base[0].bucket}/{self._remote[name]}"
-        return f"s3://{self._base[0].bucket}/{self._remote[name]}"
+            return f"{parts.scheme}://{parts.netloc}/{self._base[0].bucket}/{self._folder}{name}"
+        return f"s3://{self._base[0].bucket}/{self._folder}{name}"
 
     def forget(self, name: str) -> None:
         """Drop the local copy of a fetched file, so that ingest needs room for one case only."""

@@ -20,6 +20,8 @@ class Candidate:
     facts: StackFacts
     masks: Sequence[MaskObject]
     """Mask objects that refer to its series."""
+    warning: str = ""
+    """What the ledger says of it even when it is sound."""
 
     @property
     def rank(self) -> tuple[float, int, str]:

@@ -95,7 +95,8 @@ class CaseMaker:
         masks = [found.path for found in labels.used] if labels else []
         packed = pack_objects(slices, masks, target, self._deidentifier, self._config.keep_dicom)
         facts = self._facts(candidate, volume, labels, packed.first)
-        evidence = "; ".join([*volume.repairs, *([labels.evidence] if labels else [])])
+        said = [*volume.repairs, candidate.warning, labels.evidence if labels else ""]
+        evidence = "; ".join(filter(None, said))
         self._verify_text([facts, evidence], packed)
         made = Made(
             case=self._case(candidate, header, facts),

@@ -1,5 +1,6 @@
 """The studies' results to a cohort."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,9 +62,25 @@ def merge_studies(
         channels=sorted({file.channel for file in files if file.role == "image"}),
         label_map=label_map,
         regions=regions or named,
-        provenance={"config": dict(plan.config)},
+        provenance={"config": dict(plan.config), "deidentification": _deidentification(plan, results)},
         external=external,
     )
+
+
+def _deidentification(plan: IngestPlan, results: Sequence[Result]) -> dict[str, Any]:
+    """What was done to identities; no object left the step with a finding of the verifier."""
+    profile = DicomConfig.of(plan.config).profile
+    if profile is None:
+        return {}
+    actions: Counter[str] = Counter()
+    for result in results:
+        actions.update(result["actions"])
+    return {
+        "standard": "DICOM PS3.15 Annex E",
+        "method_codes": [code for code, _ in profile.method_codes(profile.options)],
+        "actions": dict(sorted(actions.items())),
+        "findings": 0,
+    }
 
 
 def _labels(plan: IngestPlan, results: Sequence[Result]) -> tuple[dict[str, int], dict[str, list[str]]]:

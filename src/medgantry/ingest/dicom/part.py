@@ -22,6 +22,7 @@ from medgantry.ingest.dicom.study import StudyIngest, StudyResult
 from medgantry.ledger import Unusable
 from medgantry.steps import StepRecord
 from medgantry.storage import ObjectStore
+from medgantry.storage.files import Source
 
 STUDY_SECONDS = 3600.0
 """A study that takes longer hangs."""
@@ -50,7 +51,7 @@ def ingest_part(
     record.facts = {"studies": len(studies), "studies_reused": len(studies) - len(todo)}
     if todo:
         prepare()
-        uri = names.opened(plan.source)["uri"]
+        uri = _at_hand(names.opened(plan.source)["uri"], scratch)
         runner = _Runner(plan, uri, names, store, scratch)
         done = len(studies) - len(todo)
         for study, result in runner.run(todo):
@@ -59,6 +60,13 @@ def ingest_part(
             record.advance(done, len(studies), "studies")
     record.advance(len(studies), len(studies), "studies")
     return [found[study.key] for study in studies]
+
+
+def _at_hand(uri: str, scratch: Path) -> str:
+    """An archive is unpacked once for all studies of the task; other sources stay where they are."""
+    if not uri.endswith((".tar", ".zip")):
+        return uri
+    return str(Source(uri, scratch / "archive").root)
 
 
 class _Runner:

@@ -143,7 +143,7 @@ class StudyIngest:
             try:
                 facts = facts_of(header, stack)
                 rule, found = broken_rule(facts, self._config.select)
-                self._check_text(header)
+                warning = self._check_text(header)
             except Unusable as broken:
                 result.refuse(item, broken)
                 continue
@@ -159,14 +159,18 @@ class StudyIngest:
                 stack=stack,
                 facts=facts,
                 masks=mine,
+                warning=warning,
             )
 
-    def _check_text(self, header: Header) -> None:
+    def _check_text(self, header: Header) -> str:
+        """What a reader of the ledger should know about text in the pixels."""
+        why = may_have_text(header)
         profile = self._config.profile
-        if profile is not None and "clean-pixel-data" in profile.options and (why := may_have_text(header)):
+        if why and profile is not None and "clean-pixel-data" in profile.options:
             raise Unusable(
                 "no text is burned into the pixels", why, "Leave the series out, or drop clean-pixel-data."
             )
+        return f"its pixels may show text: {why}" if why else ""
 
     def _make(self, candidates: list[Candidate], scratch: Path, result: StudyResult) -> None:
         """Make cases; where one of a study is wanted, the best that can be read."""

@@ -59,7 +59,7 @@ def nifti_bytes(volume: Volume) -> tuple[bytes, memoryview]:
     image.header.set_xyzt_units("mm")
     image.header["vox_offset"] = 352
     image.header["magic"] = b"n+1"
-    voxels = np.ascontiguousarray(volume.voxels.T)
+    voxels = np.ascontiguousarray(volume.voxels.T, image.get_data_dtype().newbyteorder("<"))
     return image.header.binaryblock + bytes(4), memoryview(voxels.view(np.uint8).reshape(-1))  # type: ignore[arg-type]
 
 
