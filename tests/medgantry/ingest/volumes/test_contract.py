@@ -150,9 +150,10 @@ def test_nan_is_rejected(name: str, tmp_path: Path) -> None:
     assert "1 NaN" in verdict.evidence
 
 
+@pytest.mark.parametrize(
+    "name", sorted(set(WRITERS) - {"a.nii", "a.nii.gz"})
+)  # nibabel writes two axes as three
 def test_a_picture_is_no_volume(name: str, tmp_path: Path) -> None:
-    if name.startswith("a.nii"):
-        pytest.skip("nibabel writes two axes as three")
     assert _verdict(_write(tmp_path, name, VOXELS[..., 0])[0], tmp_path)
 
 
