@@ -19,7 +19,7 @@ _GEOMETRY = (
     ("ImageOrientationPatient", 6, "PlaneOrientationSequence"),
     ("PixelSpacing", 2, "PixelMeasuresSequence"),
 )
-_REPEATS = (
+MARKS = (
     ("AcquisitionNumber", ""),
     ("TemporalPositionIdentifier", ""),
     ("TemporalPositionIndex", "FrameContentSequence"),
@@ -70,8 +70,6 @@ class Frame:
     """Slope and intercept; None when the file says none."""
     padding: tuple[int, int] | None
     """First and last stored value that means 'no data here'."""
-    repeats: tuple[str, ...]
-    """What may tell this slice from another at the same position."""
     localizer: bool
 
 
@@ -82,7 +80,15 @@ def read_frames(header: Header) -> list[Frame]:
         Unusable: If geometry or the description of the pixels is missing or makes no sense.
     """
     pixels = _pixel_format(header)
-    return [_frame(header, pixels, index, groups) for index, groups in enumerate(_groups(header, pixels))]
+    return [
+        _frame(header, pixels, index, groups) for index, groups in enumerate(_groups(header, pixels.frames))
+    ]
+
+
+def marks_of(header: Header) -> list[tuple[str, ...]]:
+    """What may tell each slice of a file from another at the same position: values in the order of `MARKS`."""
+    groups = _groups(header, header.whole("NumberOfFrames") or 1)
+    return [tuple(group.find(keyword, place).text(keyword) for keyword, place in MARKS) for group in groups]
 
 
 def is_localizer(header: Header) -> bool:
@@ -148,19 +154,19 @@ class _Groups:
         return self._top
 
 
-def _groups(header: Header, pixels: PixelFormat) -> Iterator[_Groups]:
+def _groups(header: Header, frames: int) -> Iterator[_Groups]:
     own: Sequence[Dataset] = ()
     shared: Sequence[Dataset] = ()
     if header.has("PerFrameFunctionalGroupsSequence") or header.has("SharedFunctionalGroupsSequence"):
         own = value_items(header.dataset, "PerFrameFunctionalGroupsSequence")
         shared = value_items(header.dataset, "SharedFunctionalGroupsSequence")
-    if len(own) != pixels.frames and (own or pixels.frames > 1):
+    if len(own) != frames and (own or frames > 1):
         raise Unusable(
             "a multi-frame file describes each frame",
-            f"{pixels.frames} frames, {len(own)} described",
+            f"{frames} frames, {len(own)} described",
             "Export it as an enhanced or as single-frame files.",
         )
-    for index in range(pixels.frames):
+    for index in range(frames):
         yield _Groups([*([own[index]] if own else []), *([shared[0]] if shared else [])], header)
 
 
@@ -192,7 +198,6 @@ def _frame(header: Header, pixels: PixelFormat, index: int, groups: _Groups) -> 
         pixel_spacing_mm=(spacing[0], spacing[1]),
         rescale=_rescale(header, groups),
         padding=_padding(header, pixels),
-        repeats=tuple(groups.find(keyword, place).text(keyword) for keyword, place in _REPEATS),
         localizer=is_localizer(header),
     )
 

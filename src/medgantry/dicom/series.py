@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from medgantry.dicom.frame import Frame, is_localizer, read_frames
+from medgantry.dicom.frame import Frame, is_localizer, marks_of, read_frames
 from medgantry.dicom.header import Header
 from medgantry.dicom.stacks import Stack, split_stacks
 from medgantry.ledger import Unusable
@@ -49,7 +50,15 @@ class Series:
                     raise
         if not frames:
             raise Unusable("a series has slices", "there are only scouts", "Leave it out in `select`.")
-        return split_stacks(frames)
+        known: dict[Path, list[tuple[str, ...]]] = {}
+        by_path = {header.path: header for header in self.headers}
+
+        def marks(frame: Frame) -> tuple[str, ...]:
+            if frame.path not in known:
+                known[frame.path] = marks_of(by_path[frame.path])
+            return known[frame.path][frame.index]
+
+        return split_stacks(frames, marks)
 
 
 def group_series(headers: Iterable[Header]) -> list[Series]:

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from medgantry.dicom.frame import Frame
+from medgantry.dicom.frame import MARKS, Frame
 from medgantry.dicom.grid import SAME_POSITION, place_slices
 from medgantry.ledger import Unusable
 
@@ -16,16 +16,20 @@ OTHER_PLANE = 0.02
 Stack = list[Frame]
 
 
-def split_stacks(frames: Sequence[Frame]) -> list[Stack]:
+def split_stacks(frames: Sequence[Frame], marks: Callable[[Frame], Sequence[str]]) -> list[Stack]:
     """Stacks of a series, the largest first.
 
     Slices are parted by scout or not, matrix and orientation; where several lie at one position, also by the first
     attribute that tells them apart (acquisition, time point, echo, weighting).
+
+    Args:
+        frames: All slices.
+        marks: Values of `MARKS` for a slice; only asked for where positions repeat.
     """
     stacks: list[Stack] = []
     for part in _partition(frames, lambda frame: (frame.localizer, frame.pixels.rows, frame.pixels.columns)):
         for parallel in _by_plane(part):
-            stacks += _by_repeat(parallel)
+            stacks += _by_mark(parallel, marks)
     return sorted(stacks, key=lambda stack: (-len(stack), min(frame.sop_instance_uid for frame in stack)))
 
 
@@ -46,8 +50,8 @@ def _partition(frames: Sequence[Frame], key: Callable[[Frame], Hashable]) -> lis
     return list(parts.values())
 
 
-def _mark(frame: Frame, which: int) -> str:
-    return frame.repeats[which]
+def _mark(frame: Frame, marks: Callable[[Frame], Sequence[str]], which: int) -> str:
+    return marks(frame)[which]
 
 
 def _by_plane(frames: Sequence[Frame]) -> list[Stack]:
@@ -64,12 +68,12 @@ def _by_plane(frames: Sequence[Frame]) -> list[Stack]:
     return parts
 
 
-def _by_repeat(frames: Stack) -> list[Stack]:
+def _by_mark(frames: Stack, marks: Callable[[Frame], Sequence[str]]) -> list[Stack]:
     try:
         if len(frames) < 2 or not repeated(frames):
             return [frames]
-        for which in range(len(frames[0].repeats)):
-            parts = _partition(frames, partial(_mark, which=which))
+        for which in range(len(MARKS)):
+            parts = _partition(frames, partial(_mark, marks=marks, which=which))
             if len(parts) > 1 and all(len(part) > 1 and not repeated(part) for part in parts):
                 return parts
     except Unusable:  # they share no plane: whoever reads the stack says so
