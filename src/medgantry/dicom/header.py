@@ -4,6 +4,7 @@ import io
 import math
 import struct
 import warnings
+import zlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,8 @@ config.settings.reading_validation_mode = config.IGNORE
 
 _AGAIN = "Export or fetch the file again."
 _PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
+_CHUNK, _LARGEST, _DENSEST = 1 << 20, 1 << 26, 100
+"""Inflated, a data set may have 64 MiB, and 100 times its bytes."""
 _BINARY = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d", "US or SS": "H"}
 _ALIKE = {"SS": "US", "US or SS": "US", "SL": "UL", "IS": "DS"}
 """VRs that writers take for each other, and whose bytes mean the same up to a sign."""
@@ -195,9 +198,25 @@ class _Bounded(io.BufferedReader):
 
     def read(self, size: int | None = -1, /) -> bytes:
         """As a file does."""
-        if size is not None and size > io.DEFAULT_BUFFER_SIZE:
+        if size is None or size < 0:  # pydicom asks for all the rest where it will inflate it
+            return _check_inflated(super().read())
+        if size > io.DEFAULT_BUFFER_SIZE:
             size = max(0, min(size, self.size - self.tell()))
         return super().read(size)
+
+
+def _check_inflated(data: bytes) -> bytes:
+    """Refuse what grows beyond any data set (PS3.5 A.5); whether it is sound is another's question."""
+    inflate, rest, size = zlib.decompressobj(-zlib.MAX_WBITS), data, 0
+    try:
+        while rest:
+            size += len(inflate.decompress(rest, _CHUNK))
+            rest = inflate.unconsumed_tail
+            if size > _LARGEST + _DENSEST * len(data):
+                raise Unusable(READABLE, f"{len(data)} bytes inflate to {size} and more", _AGAIN)
+    except zlib.error:
+        pass
+    return data
 
 
 class _Watch:
@@ -227,7 +246,7 @@ class _Watch:
         """Refuse the first bytes of one more element."""
         if self._end and 0 < self._stream.size - self._end < 8:
             self._stream.seek(self._end)
-            if any(self._stream.read()):
+            if any(self._stream.read(8)):
                 raise _cut_off()
 
 

@@ -6,6 +6,7 @@ volume (the rescale of a slice, the geometry of a multi-frame file).
 
 import random
 import struct
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -653,6 +654,18 @@ def whole_series(draw: Draw) -> Mutation | None:
             file = File.parse(file.replaced(name, b"\xff\xff"))
         files[index] = file.build()
     return replace(draw.made(f"whole series: {keyword}", REJECTED, None), files=files)
+
+
+@kind(1)
+def bomb(draw: Draw) -> Mutation | None:
+    """A small file that inflates to a large one."""
+    if draw.file.syntax != DeflatedExplicitVRLittleEndian:
+        return None
+    packer, mebibyte = zlib.compressobj(wbits=-zlib.MAX_WBITS), bytes(1 << 20)
+    packed = [packer.compress(draw.file.head(0x00080001, "OB", 200 << 20))]
+    packed += [packer.compress(mebibyte) for _ in range(200)]
+    packed += [packer.compress(draw.file.body), packer.flush()]
+    return draw.made("bomb", REJECTED, draw.file.meta + b"".join(packed))
 
 
 # Pixels
