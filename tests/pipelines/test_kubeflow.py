@@ -10,7 +10,16 @@ from pipelines.__main__ import PIPELINES, app
 from pipelines.runners import kubeflow
 from tests.cluster.pipelines_api import Look, PipelinesApi
 
-NEEDED = {"brain_tumor_segmentation": "source=s3://b/task", "deployment": "model_name=m"}
+NEEDED = {
+    "batch_inference": {"source": "s3://b/archive", "bundle": "s3://b/bundle"},
+    "brain_tumor_segmentation": {"source": "s3://b/task"},
+    "deployment": {"model_name": "m"},
+    "ingest_dicom": {"source": "s3://b/archive"},
+}
+
+
+def needed(name: str) -> list[str]:
+    return [part for key, value in NEEDED[name].items() for part in ("-p", f"{key}={value}")]
 
 
 @pytest.fixture
@@ -36,7 +45,7 @@ def test_every_pipeline_is_uploaded_run_and_waited_for(api, name):
         Look("SUCCEEDED", {"train": "SUCCEEDED"}),
     ]
     result = call(
-        "run", name, "--on", "kubeflow", "-p", NEEDED[name], "--wait", "--json", "--experiment", "tumours"
+        "run", name, "--on", "kubeflow", *needed(name), "--wait", "--json", "--experiment", "tumours"
     )
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
@@ -48,8 +57,7 @@ def test_every_pipeline_is_uploaded_run_and_waited_for(api, name):
     ]
     run = api.runs[document["run_id"]]
     assert run["service_account"] == "medgantry-pipeline"
-    key, _, value = NEEDED[name].partition("=")
-    assert run["runtime_config"]["parameters"] == {key: value}
+    assert run["runtime_config"]["parameters"] == NEEDED[name]
     assert api.experiments[run["experiment_id"]]["display_name"] == "tumours"
 
 
@@ -72,7 +80,7 @@ def test_upload_takes_all_of_ours(api):
 
 @pytest.mark.parametrize("name", sorted(PIPELINES))
 def test_a_schedule(api, name):
-    result = call("submit", name, "--recurring", "0 0 2 * * *", "-p", NEEDED[name])
+    result = call("submit", name, "--recurring", "0 0 2 * * *", *needed(name))
     assert result.exit_code == 0, result.output
     schedule = api.schedules[result.stdout.strip().splitlines()[-1]]
     assert schedule["trigger"]["cron_schedule"]["cron"] == "0 0 2 * * *"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydicom import Dataset
 
+from medgantry.dicom.deidentification.vocabulary import shown_term
 from medgantry.dicom.header import Attributes, DatasetAttributes, Header, value_items
 from medgantry.ledger import Unusable
 
@@ -108,8 +109,8 @@ def _pixel_format(header: Header) -> PixelFormat:
         "MONOCHROME1",
         "MONOCHROME2",
     ):
-        found = header.text("PhotometricInterpretation") or "no PhotometricInterpretation"
-        raise Unusable("a voxel is one grey value", found[:16], "Choose series of grey images in `select`.")
+        found = shown_term("PhotometricInterpretation", header.text("PhotometricInterpretation"))
+        raise Unusable("a voxel is one grey value", found, "Choose series of grey images in `select`.")
     allocated = _needed(header, "BitsAllocated")
     if header.pixel_keyword != "PixelData":
         kind, stored, high = "f", allocated, allocated - 1

@@ -209,7 +209,7 @@ def _check_inflated(data: bytes) -> bytes:
     """Refuse what grows beyond any data set (PS3.5 A.5); whether it is sound is another's question."""
     inflate, rest, size = zlib.decompressobj(-zlib.MAX_WBITS), data, 0
     try:
-        while rest:
+        while rest and not inflate.eof:
             size += len(inflate.decompress(rest, _CHUNK))
             rest = inflate.unconsumed_tail
             if size > _LARGEST + _DENSEST * len(data):

@@ -18,6 +18,7 @@ from pydicom.encaps import generate_frames
 from pydicom.uid import RLELossless
 
 from medgantry.dicom.decoding import DEFLATED_FRAMES, JPEGS, check_code, is_compressed
+from medgantry.dicom.deidentification.vocabulary import shown_term
 from medgantry.dicom.grid import ORIENTATION_TOLERANCE
 from medgantry.dicom.header import read_dataset, value_items, value_numbers, value_text, value_whole
 from medgantry.dicom.structures import (
@@ -76,7 +77,7 @@ class Segmentation:
         if self._kind not in ("BINARY", "FRACTIONAL", "LABELMAP") or not self._count or not min(self._shape):
             raise Unusable(
                 "a segmentation is BINARY, FRACTIONAL or LABELMAP and has frames",
-                f"{self._kind[:16] or 'no type'}, {self._count} frames",
+                f"{shown_term('SegmentationType', self._kind)}, {self._count} frames",
                 _AGAIN,
             )
         if not numbers or len(set(numbers)) < len(numbers):
@@ -117,9 +118,8 @@ class Segmentation:
         self._check_frame_of_reference(volume, wanted)
         places = self._places(wanted, volume, proof)
         if self._kind == "FRACTIONAL":
-            proof.notes.append(
-                f"{value_text(self._dataset, 'SegmentationFractionalType') or 'fractions'} from 0.5 on"
-            )
+            kind = "SegmentationFractionalType"
+            proof.notes.append(f"{shown_term(kind, value_text(self._dataset, kind))} from 0.5 on")
         pixels = self._pixels()
         if self._kind == "LABELMAP":
             self._check_described(set(np.unique(pixels).tolist()) - {_BACKGROUND})
@@ -231,6 +231,15 @@ class Segmentation:
         if found.size != self._count * self._shape[0] * self._shape[1]:
             raise Unusable(_COMPLETE, f"{found.size} values", _AGAIN)
         return found.reshape(self._count, -1)
+
+    def native_pixels(self) -> bytes:
+        """The frames uncompressed, as Explicit VR Little Endian holds them (PS3.5 8.1.1)."""
+        values = self._pixels()
+        if value_whole(self._dataset, "BitsAllocated") == 1:
+            data = np.packbits(values.reshape(-1), bitorder="little").tobytes()
+        else:
+            data = values.astype(values.dtype.newbyteorder("<")).tobytes()
+        return data + bytes(len(data) % 2)
 
     def _native(self, data: bytes, bits: int | None) -> Mask:
         pixels = self._count * self._shape[0] * self._shape[1]

@@ -187,9 +187,12 @@ def unpack_tar(uri: str, folder: Path, md5: str) -> Path:
         try:
             with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as archive:
                 archive.extractall(folder, filter="data")
-        except tarfile.TarError as error:
+        except (
+            tarfile.TarError,
+            OSError,
+        ) as error:  # without its text, which names a member: a patient, maybe
             raise InvalidInput(
-                f"{uri} is no whole, safe .tar: {type(error).__name__}: {error}.", "Fetch the archive again."
+                f"{uri} is no whole, safe .tar: {type(error).__name__}.", "Fetch the archive again."
             ) from error
         while reader.read(1 << 20):  # the padding after the last member counts too
             pass

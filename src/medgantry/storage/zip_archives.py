@@ -29,8 +29,9 @@ def open_zip(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except _DAMAGED as error:
-        raise InvalidInput(f"{name} is no whole .zip: {error}.", "Fetch the archive again.") from error
+    except _DAMAGED as error:  # without its text, which names a member: a patient, maybe
+        kind = "a member is encrypted" if "encrypted" in str(error) else type(error).__name__
+        raise InvalidInput(f"{name} is no whole .zip: {kind}.", "Fetch the archive again.") from None
 
 
 def safe_members(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:

@@ -6,7 +6,6 @@ What is kept is named here; text that nobody vouched for goes. So a new or misus
 import re
 from collections import Counter
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,22 +14,21 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.tag import BaseTag
+from pydicom.uid import UID_dictionary
 
+from medgantry.dicom.deidentification.numbers import is_sound
+from medgantry.dicom.deidentification.person import Person
 from medgantry.dicom.deidentification.private import is_safe_private
 from medgantry.dicom.deidentification.profile import Profile
 from medgantry.dicom.deidentification.pseudonyms import Pseudonyms
-from medgantry.dicom.deidentification.vocabulary import KEPT_BYTES, is_code_string, is_technical
+from medgantry.dicom.deidentification.vocabulary import NEVER_ABSENT, PIXELS, REQUIRED, is_technical, is_term
+from medgantry.dicom.header import value_text
 
-STANDARD_UIDS = "1.2.840.10008."
 IMPLEMENTATION_UID = "2.25.302829273443471106118306290425208164417"
 """Says who wrote a file (PS3.7 D.3.3.2); made once."""
 DUMMY = "REMOVED"
 OLDEST_AGE = 89
 """Years; above it an age counts as an identifier (45 CFR 164.514(b)(2)(i)(C))."""
-STRUCTURAL = frozenset({"Modality", "PhotometricInterpretation", "SpecificCharacterSet", "SegmentationType"})
-"""Code strings without which an object cannot be read; they are never taken for a patient's name."""
-LABELS = frozenset({"SegmentLabel", "DimensionDescriptionLabel"})
-"""Free text that an object must have, so that it is replaced."""
 _TEXT = {"LO", "SH", "UC", "ST", "LT", "UT", "UR", "PN", "AE"}
 _BYTES = {"OB", "OW", "OF", "OD", "OL", "OV", "UN", "OB or OW", "US or OW"}
 
@@ -67,10 +65,10 @@ class Deidentifier:
     def __call__(self, dataset: Dataset) -> Done:
         """De-identify a data set with its file meta, in place."""
         done = Done()
-        patient = str(dataset.get("PatientID", "") or "") or str(dataset.get("StudyInstanceUID", ""))
-        names = _names(dataset)
+        patient = value_text(dataset, "PatientID") or value_text(dataset, "StudyInstanceUID")
+        person = Person.of(dataset)
         clean = str(dataset.get("BurnedInAnnotation", "")) == "NO"
-        self._walk(dataset, patient, names, done)
+        self._walk(dataset, patient, person, done, top=True)
         self._patient(dataset, patient)
         self._file_meta(dataset)
         if "preamble" not in self._skip:
@@ -79,25 +77,27 @@ class Deidentifier:
             self._say_so(dataset, clean)
         return done
 
-    def _walk(self, dataset: Dataset, patient: str, names: Collection[str], done: Done) -> None:
+    def _walk(self, dataset: Dataset, patient: str, person: Person, done: Done, *, top: bool) -> None:
         for tag in list(dataset.keys()):
             try:
                 element = dataset[tag]
             except Exception:  # noqa: BLE001 a value that pydicom cannot convert cannot be judged either
                 del dataset[tag]
                 continue
-            action = self._action(element, names)
+            action = self._action(element, person, top)
             if action == "keep" and element.VR == "SQ":
                 for item in element.value:
-                    self._walk(item, patient, names, done)
-            if action == "keep" or (action == "uid" and str(element.value).startswith(STANDARD_UIDS)):
+                    self._walk(item, patient, person, done, top=False)
+            if action == "keep" and element.VR == "AS" and "age" not in self._skip:
+                element.value = self._each(element.value, _hidden_age)
+            if action == "keep" or (action == "uid" and str(element.value) in UID_dictionary):
                 continue
             done.note(action, element)
             self._apply(dataset, element, action, patient)
 
-    def _action(self, element: DataElement, names: Collection[str]) -> str:
-        """`keep`, `remove`, `empty`, `dummy`, `uid` or `shift`."""
-        tag = element.tag
+    def _action(self, element: DataElement, person: Person, top: bool) -> str:
+        """`keep`, `remove`, `empty`, `dummy`, `uid`, `shift`, or `terms` to keep what is a term."""
+        tag, keyword = element.tag, keyword_for_tag(element.tag)
         if tag.is_private or _repeating(tag):
             return self._unlisted(tag, element)
         listed = self._profile.actions.get(int(tag), "")
@@ -107,12 +107,16 @@ class Deidentifier:
         if rule in ("uid", "keep") and element.VR == "SQ":
             rule = "keep"
         if rule == "" or (rule == "keep" and element.VR != "SQ"):
-            rule = _by_vr(element)
+            rule = _by_vr(element, top)
             if rule == "remove" and listed == "K" and element.VR in _TEXT:
                 rule = "keep"  # an option asked for it: what it says is what the option is about
-        if rule == "keep" and element.VR in (*_TEXT, "CS") and keyword_for_tag(tag) not in STRUCTURAL:
-            rule = "remove" if _mentions(element, names) else "keep"
-        return "keep" if keyword_for_tag(tag) in self._skip or rule in self._skip else rule
+        if rule == "keep" and element.VR in _TEXT and person.is_meant_by(element.value):
+            rule = "remove"
+        if rule == "keep" and element.VR in ("DS", "IS") and person.is_counted_by(element.value):
+            rule = "empty"
+        if rule == "remove" and keyword in NEVER_ABSENT:
+            rule = "empty"
+        return "keep" if keyword in self._skip or rule in self._skip else rule
 
     def _unlisted(self, tag: BaseTag, element: DataElement) -> str:
         if tag.is_private:
@@ -124,6 +128,10 @@ class Deidentifier:
     def _apply(self, dataset: Dataset, element: DataElement, action: str, patient: str) -> None:
         if action == "remove" or (action in ("empty", "dummy") and element.VR == "SQ"):
             del dataset[element.tag]
+        elif action == "terms":
+            keyword = keyword_for_tag(element.tag)
+            kept = [text for text in _several(element.value) if is_term(keyword, text)]
+            dataset[element.tag].value = kept if len(kept) > 1 else "".join(kept)
         elif action == "uid":
             dataset[element.tag].value = self._each(element.value, self._uid)
         elif action == "shift":
@@ -146,7 +154,7 @@ class Deidentifier:
         return [change(str(item)) for item in value]
 
     def _uid(self, uid: str) -> str:
-        return uid if uid.startswith(STANDARD_UIDS) or not uid else self._pseudonyms.uid(uid)
+        return uid if uid in UID_dictionary or not uid else self._pseudonyms.uid(uid)
 
     def _patient(self, dataset: Dataset, patient: str) -> None:
         name = self._pseudonyms.patient(patient)
@@ -154,14 +162,6 @@ class Deidentifier:
             dataset.PatientID = name
         if "PatientName" not in self._skip:
             dataset.PatientName = name
-        age = dataset.get("PatientAge")
-        if (
-            age
-            and re.fullmatch(r"\d{3}Y", str(age))
-            and int(str(age)[:3]) > OLDEST_AGE
-            and "age" not in self._skip
-        ):
-            dataset.PatientAge = "090Y"
 
     def _file_meta(self, dataset: Dataset) -> None:
         old = getattr(dataset, "file_meta", FileMetaDataset())
@@ -188,38 +188,27 @@ def own_file_meta(dataset: Dataset, transfer_syntax: str) -> FileMetaDataset:
     return meta
 
 
-def _by_vr(element: DataElement) -> str:
+def _by_vr(element: DataElement, top: bool) -> str:
     """What is done to an attribute that Table E.1-1 does not name, or keeps by an option."""
     vr, keyword = element.VR, keyword_for_tag(element.tag)
     if not keyword or element.tag.element == 0 or vr not in dictionary_VR(element.tag):
         return "remove"
-    if vr == "UI":
-        return "uid"
+    if vr in ("UI", "CS"):
+        return {"UI": "uid", "CS": "terms"}[vr]
     if vr in ("DA", "DT", "TM"):
         return "remove"
-    if keyword in LABELS:
+    if keyword in REQUIRED:
         return "dummy"
     if vr in _TEXT:
         return "keep" if is_technical(keyword, element.value) else "remove"
     if vr in _BYTES:
-        return "keep" if keyword in KEPT_BYTES else "remove"
-    return "keep" if _sound(element) else "remove"
+        return "keep" if keyword in PIXELS and top else "remove"
+    return "keep" if is_sound(element) else "remove"
 
 
-def _sound(element: DataElement) -> bool:
-    """Whether numbers are numbers and code strings code strings."""
-    values = element.value if element.VM > 1 else [element.value]
-    if element.VR == "CS":
-        keyword = keyword_for_tag(element.tag)
-        return keyword in STRUCTURAL or all(is_code_string(keyword, str(value or "")) for value in values)
-    if element.VR == "AS":
-        return all(re.fullmatch(r"\d{3}[DWMY]", str(value or "000Y")) for value in values)
-    if element.VR in ("DS", "IS"):
-        try:
-            return all(value is None or value == "" or float(value) == float(value) for value in values)
-        except (TypeError, ValueError):
-            return False
-    return True
+def _hidden_age(age: str) -> str:
+    years = re.fullmatch(r"(\d{3})Y", age)
+    return "090Y" if years and int(years[1]) > OLDEST_AGE else age
 
 
 def _repeating(tag: BaseTag) -> bool:
@@ -227,28 +216,10 @@ def _repeating(tag: BaseTag) -> bool:
     return tag.group & 0xFF00 in (0x5000, 0x6000)
 
 
-def _names(dataset: Dataset) -> frozenset[str]:
-    """Words of the data set's own names and numbers of people and places, lower case."""
-    found: set[str] = set()
-    for keyword in ("PatientID", "AccessionNumber", "InstitutionName"):
-        found |= set(_words(str(dataset.get(keyword, ""))))
-    with suppress(Exception):  # what cannot be converted is removed later
-        for element in dataset.iterall():
-            if element.VR == "PN":
-                found |= set(_words(str(element.value)))
-    # Short words are titles and initials, but whole names in Chinese or Japanese.
-    return frozenset(word for word in found if len(word) > 2 or not word.isascii())
-
-
-def _words(text: str) -> list[str]:
-    return [word for word in re.split(r"[\W_]+", text.lower()) if word]
-
-
-def _mentions(element: DataElement, names: Collection[str]) -> bool:
-    text = str(element.value).lower()
-    return any(word in names for word in _words(text)) or any(
-        name in text for name in names if not name.isascii()
-    )
+def _several(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return [str(value)] if isinstance(value, str) else [str(item) for item in value]
 
 
 def _dummy(vr: str) -> Any:

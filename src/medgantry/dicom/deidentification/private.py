@@ -2,6 +2,8 @@
 
 from pydicom import DataElement
 
+from medgantry.dicom.deidentification.numbers import is_sound
+
 _SAFE = {
     ("Philips PET Private Group", 0x7053): (0x00, 0x09),
     ("ELSCINT1", 0x00E1): (0x21,),
@@ -25,4 +27,4 @@ def is_safe_private(element: DataElement) -> bool:
     if tag.is_private_creator:
         return any(str(element.value) == creator and tag.group == group for creator, group in _SAFE)
     safe = _SAFE.get((str(element.private_creator or ""), tag.group), ())
-    return tag.element & 0xFF in safe and element.VR in _NUMBERS
+    return tag.element & 0xFF in safe and element.VR in _NUMBERS and is_sound(element)

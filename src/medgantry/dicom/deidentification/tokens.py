@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
+_DEEPEST = 32
+"""Sequences within sequences; real objects have five."""
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
@@ -43,6 +45,8 @@ def tokenize(data: bytes) -> Iterator[Token]:
 
 
 def _elements(data: bytes, at: int, end: int, path: tuple[int, ...]) -> Iterator[Token]:
+    if len(path) > _DEEPEST:
+        raise ValueError(f"sequences are nested more than {_DEEPEST} deep")
     while at < end:
         tag, length, at, vr = _element_head(data, at)
         if tag == _ITEM_END:

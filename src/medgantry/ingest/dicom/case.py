@@ -1,7 +1,7 @@
 """One chosen stack to a case: volume, label map and DICOM objects in the store, nothing that names anybody."""
 
-import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pydicom import Dataset
 
 from medgantry.cohort import Case, File
 from medgantry.dicom.deidentification.deidentify import Deidentifier
-from medgantry.dicom.deidentification.verify import search
+from medgantry.dicom.deidentification.harvest import search
 from medgantry.dicom.header import Header, value_numbers, value_text
 from medgantry.dicom.volume import Volume, read_volume
 from medgantry.fingerprint import hash_file
@@ -190,12 +190,23 @@ class CaseMaker:
 
     def _verify_text(self, told: Any, packed: Packed) -> None:
         """What is told in words must name nobody either."""
-        found = search(json.dumps(told).encode(), packed.needles) if self._deidentifier else []
+        found = search("\n".join(_texts(told)).encode(), packed.needles) if self._deidentifier else []
         if found:
             raise IdentityLeft(
                 f"The verifier found a {' and a '.join(found)} of the source in what is told of a series.",
                 "Nothing of this study was published. Report it.",
             )
+
+
+def _texts(told: Any) -> Iterator[str]:
+    """All values, without the keys, which are ours."""
+    if isinstance(told, dict):
+        told = list(told.values())
+    if isinstance(told, list):
+        for one in told:
+            yield from _texts(one)
+    else:
+        yield str(told)
 
 
 def _patient(header: Header) -> str:

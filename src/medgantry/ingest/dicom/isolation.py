@@ -76,13 +76,13 @@ def _run(
     except MemoryError:
         document = {"crash": f"needs more than {mib} MiB of memory"}
     except Exception as error:  # noqa: BLE001 what a damaged study makes a library raise is a verdict about the study
-        document = {"crash": f"{type(error).__name__} {_where(error)}"}
+        document = {"crash": f"{type(error).__name__} {where_of(error)}"}
     beside = result.with_suffix(".writing")
     beside.write_text(json.dumps(document))
     os.replace(beside, result)
 
 
-def _where(error: BaseException) -> str:
+def where_of(error: BaseException) -> str:
     """File and line of an error; never its text, which may hold a header's values."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

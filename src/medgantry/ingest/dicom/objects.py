@@ -6,6 +6,7 @@ pixels: a segmentation can refer to them all the same.
 
 import io
 import tarfile
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -14,17 +15,22 @@ from pathlib import Path
 
 import numpy as np
 from pydicom import Dataset, dcmread, dcmwrite
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
-from medgantry.dicom.decoding import is_compressed
+from medgantry.dicom.decoding import dtype_of, stored_values
 from medgantry.dicom.deidentification.deidentify import Deidentifier, own_file_meta
-from medgantry.dicom.deidentification.verify import Needles, harvest, verify_object
+from medgantry.dicom.deidentification.harvest import Needles, harvest
+from medgantry.dicom.deidentification.verify import verify_object
+from medgantry.dicom.frame import read_frames
+from medgantry.dicom.header import read_header
+from medgantry.dicom.segmentation import Segmentation
 from medgantry.errors import InvalidInput
+from medgantry.ledger import Unusable
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _HARVEST_BYTES = 4 << 20
 """How much of a source file is searched for names: headers are far smaller."""
-_NO_NEEDLES = Needles(uids=frozenset(), dates=frozenset(), names=frozenset())
+_NO_NEEDLES = Needles()
 
 
 class IdentityLeft(InvalidInput):
@@ -57,17 +63,16 @@ def pack_objects(
 
     Raises:
         IdentityLeft: If the verifier finds anything.
+        Unusable: If an object cannot be written, such as one nested without end.
     """
     needles, actions, first = _NO_NEEDLES, Counter[str](), Dataset()
     with tarfile.open(target, "w") as archive:
         for index, path in enumerate([*slices, *masks]):
             is_slice = index < len(slices)
-            dataset = _read(path, pixels=keep or not is_slice)
+            dataset, data, done = _written(path, deidentifier, pixels=keep or not is_slice)
+            actions += done
             if deidentifier is not None:
                 found = harvest(_header_bytes(path))
-                actions += deidentifier(dataset).actions
-            data = _write(dataset)
-            if deidentifier is not None:
                 _check(data, found, deidentifier)
                 needles = needles.union(found)
             member = tarfile.TarInfo(f"{'slice' if is_slice else 'mask'}-{index:05}.dcm")
@@ -75,6 +80,24 @@ def pack_objects(
             archive.addfile(member, io.BytesIO(data))
             first = dataset if index == 0 else first
     return Packed(first=first, needles=needles, actions=actions)
+
+
+def _written(
+    path: Path, deidentifier: Deidentifier | None, *, pixels: bool
+) -> tuple[Dataset, bytes, Counter[str]]:
+    """An object as it leaves, its bytes, and what was done to it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they quote values
+            dataset = _read(path, pixels=pixels)
+            done = deidentifier(dataset).actions if deidentifier is not None else Counter[str]()
+            return dataset, _write(dataset), done
+    except (MemoryError, Unusable):
+        raise
+    except Exception as error:  # what the reader did not need may be damaged all the same
+        raise Unusable(
+            "every object of a series can be written", type(error).__name__, "Export the series again."
+        ) from error
 
 
 def _check(data: bytes, found: Needles, deidentifier: Deidentifier) -> None:
@@ -88,35 +111,43 @@ def _check(data: bytes, found: Needles, deidentifier: Deidentifier) -> None:
 
 
 def _read(path: Path, *, pixels: bool) -> Dataset:
-    dataset = dcmread(path, stop_before_pixels=not pixels, force=True)
-    if not pixels:
-        for keyword in _PIXELS:
-            if keyword in dataset:  # deflated files are read whole
-                delattr(dataset, keyword)
+    """An object with its pixels decoded: codestreams have comments, and unused bits overlays, that nobody would see."""
+    dataset = dcmread(path, stop_before_pixels=True, force=True)
+    for keyword in _PIXELS:
+        if keyword in dataset:  # deflated files are read whole
+            delattr(dataset, keyword)
+    modality = dataset.get("Modality")
+    if pixels and modality == "SEG":
+        dataset.add_new("PixelData", "OB", Segmentation(path).native_pixels())
+    elif pixels and modality != "RTSTRUCT":
+        header = read_header(path)
+        frames = read_frames(header)
+        stored = np.empty(
+            (len(frames), frames[0].pixels.rows, frames[0].pixels.columns), dtype_of(frames[0].pixels)
+        )
+        stored_values(frames, stored)
+        data = stored.tobytes()
+        kind = {"PixelData": "OW", "FloatPixelData": "OF", "DoubleFloatPixelData": "OD"}[header.pixel_keyword]
+        dataset.add_new(header.pixel_keyword, kind, data + bytes(len(data) % 2))
     return dataset
 
 
 def _write(dataset: Dataset) -> bytes:
-    """As Explicit VR Little Endian; compressed pixels stay compressed, in that encoding.
+    """As Explicit VR Little Endian.
 
     What a server writes into the file meta on the way is not the object's: the same object is the same bytes.
     """
-    syntax = dataset.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2")
-    dataset.file_meta = own_file_meta(dataset, syntax)
-    if not (is_compressed(syntax) and "PixelData" in dataset):
-        if syntax == ExplicitVRBigEndian and "PixelData" in dataset and dataset.BitsAllocated > 8:
-            words = np.frombuffer(dataset.PixelData, f">u{dataset.BitsAllocated // 8}")
-            dataset.PixelData = words.astype(words.dtype.newbyteorder("<")).tobytes()
-        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta = own_file_meta(dataset, ExplicitVRLittleEndian)
     stream = io.BytesIO()
     dcmwrite(stream, dataset, implicit_vr=False, little_endian=True, enforce_file_format=True)
     return stream.getvalue()
 
 
 def _header_bytes(path: Path) -> bytes:
-    """The file as it can be searched: from its beginning, inflated where the data set is deflated."""
+    """What is searched for names: the file up to its pixels, inflated where the data set is deflated."""
+    at = read_header(path).pixels_at
     with path.open("rb") as stream:
-        data = stream.read(_HARVEST_BYTES)
+        data = stream.read(min(at, _HARVEST_BYTES) if at > 0 else _HARVEST_BYTES)
     if DeflatedExplicitVRLittleEndian.encode() in data[:1024]:
         meta = dcmread(path, stop_before_pixels=True).file_meta
         start = 144 + int(meta.FileMetaInformationGroupLength)

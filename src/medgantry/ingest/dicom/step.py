@@ -1,13 +1,16 @@
 """The steps `plan_ingest`, `ingest_dicom_shard` and `merge_cohort`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from medgantry import ledger
 from medgantry.documents import read_document, write_document
+from medgantry.errors import MedgantryError
 from medgantry.ingest.dicom.config import DicomConfig
+from medgantry.ingest.dicom.isolation import where_of
 from medgantry.ingest.dicom.merge import merge_studies
 from medgantry.ingest.dicom.names import names_for
 from medgantry.ingest.dicom.part import ingest_part
@@ -17,12 +20,26 @@ from medgantry.ingest.dicom.reidentification import keep_table
 from medgantry.ingest.dicom.selection import Select
 from medgantry.ingest.dicom.sources.open import open_source
 from medgantry.parameters import json_object
-from medgantry.steps import run_id, step
+from medgantry.steps import StepRecord, run_id, step
 from medgantry.storage import ObjectStore
 from medgantry.tracking import TrackedRun
 
 RECEIPT = "receipt.json"
 RECEIPT_SCHEMA = "medgantry/ingest-receipt/1"
+
+
+@contextmanager
+def _step(name: str, iteration: int = -1) -> Iterator[StepRecord]:
+    """A step whose unexpected errors are told by kind and place: their texts may hold paths and values."""
+    with step(name, iteration=iteration) as record:
+        try:
+            yield record
+        except MedgantryError:
+            raise
+        except Exception as error:  # noqa: BLE001 whatever it is
+            raise MedgantryError(
+                f"The step met {type(error).__name__} {where_of(error)}.", "Report it with this line."
+            ) from None
 
 
 def plan(
@@ -38,7 +55,7 @@ def plan(
     shards: int,
 ) -> list[int]:
     """List the source and write a plan; returns the indices of the fan-out's tasks."""
-    with step("plan_ingest") as record, TemporaryDirectory(prefix="medgantry-") as scratch:
+    with _step("plan_ingest") as record, TemporaryDirectory(prefix="medgantry-") as scratch:
         config = DicomConfig(
             select=Select.of(json_object("select", select)),
             labels=json_object("labels", labels),
@@ -83,7 +100,7 @@ def merge(
     external: bool,
 ) -> None:
     """Fold the receipts into a cohort, with a report on its quality."""
-    with step("merge_cohort") as record:
+    with _step("merge_cohort") as record:
         made = IngestPlan.open(plan_folder)
         results = [
             result

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from medgantry.dicom.deidentification.vocabulary import shown_term
 from medgantry.dicom.header import Header, read_header
 from medgantry.dicom.series import Series
 from medgantry.ingest.dicom.burned_in import may_have_text
@@ -66,7 +67,7 @@ class StudyIngest:
         for series in study.series:
             if series not in wanted and not (self._config.labels and series.modality in MASKS):
                 rule = f"select: modality is {' or '.join(self._config.select.modality)}"
-                result.note(self._item(series), "excluded", rule, series.modality or "none said")
+                result.note(self._item(series), "excluded", rule, shown_term("Modality", series.modality))
         candidates = []
         for series in wanted:
             folder = scratch / self._item(series)

@@ -9,9 +9,10 @@ import pytest
 from pydicom import dcmread, dcmwrite
 
 from medgantry.dicom.deidentification.deidentify import Deidentifier
+from medgantry.dicom.deidentification.harvest import harvest, search
 from medgantry.dicom.deidentification.profile import OPTIONS, parse_options
 from medgantry.dicom.deidentification.pseudonyms import Pseudonyms
-from medgantry.dicom.deidentification.verify import harvest, search, verify_object
+from medgantry.dicom.deidentification.verify import verify_object
 from medgantry.errors import InvalidInput
 from medgantry.ingest.dicom.objects import _header_bytes, _read, _write
 from medgantry.phantoms.dicom.identity import write_identified_study
@@ -150,8 +151,9 @@ def test_an_age_above_89_is_hidden(archive):
 
 @pytest.mark.parametrize("encode", [lambda text: text.encode(), lambda text: text.encode("utf-16-le")])
 def test_search_finds_names_in_other_files(encode):
-    needles = harvest(b"\0\0DOE^ADA\0 1.2.3.4.5.6.7 20200131")
-    assert search(b"..." + encode("DOE is short, but ADA^DOE: 1.2.3.4.5.6.7"), needles)
+    needles = harvest(b"\x10\0\x10\0PN\x0a\0Quillf^Ada 1.2.3.4.5.6.7 20200131")
+    assert search(b"..." + encode("about Quillf"), needles) == ["name"]
+    assert search(b"..." + encode("1.2.3.4.5.6.7"), needles) == ["UID"]
     assert search(b"on 20200131,", needles) == ["date"]
     assert not search(b"nothing here 1.2.3", needles)
 

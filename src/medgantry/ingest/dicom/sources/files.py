@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from medgantry.dicom.header import read_header
-from medgantry.errors import InvalidInput
+from medgantry.errors import InvalidInput, ObjectMissing
 from medgantry.fingerprint import hash_value
 from medgantry.ingest.dicom.sources.source import Listing, SourceSeries, SourceStudy
 from medgantry.ledger import Unusable
@@ -73,7 +73,13 @@ class FileSource:
 
     def _facts(self, name: str) -> tuple[str, str, str, str, str] | Unusable | str:
         """Patient, study, series, modality, instance; or why not."""
-        path = self._source.open_local(name)
+        try:
+            path = self._source.open_local(name)
+            magic = _magic(path)
+        except (OSError, ObjectMissing) as error:
+            return Unusable(
+                "the file can be opened", type(error).__name__, "Give the step the right to read it."
+            )
         try:
             header = read_header(path)
             if header.text("SOPClassUID") == DIRECTORY or header.text("MediaStorageSOPClassUID") == DIRECTORY:
@@ -85,13 +91,16 @@ class FileSource:
                     raise Unusable(f"an instance has a {keyword}", "it has none", "Export it again.")
             return patient, study, series, modality, instance
         except Unusable as verdict:
-            with path.open("rb") as stream:
-                magic = stream.read(132)[128:]
             if magic != b"DICM" and path.suffix.lower() not in (".dcm", ".dicom", ".ima", ""):
                 return "the file is DICOM"
             return verdict
         finally:
             self._source.forget(name)
+
+
+def _magic(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(132)[128:]
 
 
 def _series(uid: str, files: list[tuple[str, str, str]]) -> SourceSeries:
