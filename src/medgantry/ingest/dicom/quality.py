@@ -108,7 +108,7 @@ def _deidentification(results: Sequence[Mapping[str, Any]], config: DicomConfig,
     codes = profile.method_codes(profile.options)
     proof = (
         f"DICOM PS3.15 Annex E. Every DICOM object of the {len(cohort.cases)} cases was written, then read again by "
-        "other code with other rules, and searched for the names, numbers, dates and UIDs that its source holds: the "
+        "other code with other rules, and searched for the names, numbers, dates, times and UIDs of its source: the "
         "step fails on any finding, and there was none. Faces in head images are not removed."
     )
     return [

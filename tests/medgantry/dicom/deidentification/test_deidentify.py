@@ -5,8 +5,10 @@ import subprocess
 import sys
 from datetime import date
 
+import numpy as np
 import pytest
-from pydicom import dcmread, dcmwrite
+from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.encaps import encapsulate, generate_frames
 
 from medgantry.dicom.deidentification.deidentify import Deidentifier
 from medgantry.dicom.deidentification.harvest import harvest, search
@@ -16,6 +18,9 @@ from medgantry.dicom.deidentification.verify import verify_object
 from medgantry.errors import InvalidInput
 from medgantry.ingest.dicom.objects import _header_bytes, _read, _write
 from medgantry.phantoms.dicom.identity import write_identified_study
+from medgantry.phantoms.dicom.raw import set_raw
+from medgantry.phantoms.dicom.series import make_series, write_dataset
+from medgantry.phantoms.dicom.spec import SeriesSpec
 
 KEY = b"a key for tests, 32 bytes or more"
 
@@ -171,3 +176,71 @@ def test_what_is_sealed_opens_with_the_key_alone():
     assert Pseudonyms(KEY).unseal(sealed) == {"patient": "DOE"}
     with pytest.raises(InvalidInput):
         Pseudonyms(KEY + b"!").unseal(sealed)
+
+
+NAME, NUMBER = "Quillfeather^Ondine", "48151623"
+HIDDEN = {
+    "a code string": lambda one: one.add_new("Modality", "CS", ["CT", "ONDINE"]),
+    "a UID like the standard's": lambda one: one.add_new(
+        "InstanceCreatorUID", "UI", "1.2.840.10008.48151623.19210301"
+    ),
+    "numbers that are text": lambda one: set_raw(
+        one, "SmallestImagePixelValue", b"Ondine Quillfeather ", vr="US"
+    ),
+    "a lookup table": lambda one: one.add_new("LUTData", "OW", b"Ondine^Quillfeather."),
+    "pixels of a nested image": lambda one: one.add_new(
+        "SourceImageSequence", "SQ", [nested("PixelData", "OB", b"Ondine")]
+    ),
+    "a counter": lambda one: one.add_new("AcquisitionNumber", "IS", NUMBER),
+    "a scanner's name": lambda one: one.add_new("ManufacturerModelName", "LO", "Discovery of Dr Fernmoss"),
+    "a version": lambda one: one.add_new("CodingSchemeVersion", "SH", "19210301"),
+    "ages": lambda one: one.add_new("PatientAge", "AS", ["001Y", "095Y"]),
+    "an institution": lambda one: one.add_new("InstitutionName", "LO", "Fernmoss"),
+    "a procedure's name": lambda one: one.add_new("ProtocolName", "LO", "CHEST^ROUTINE"),
+}
+
+
+def nested(keyword, kind, value):
+    item = Dataset()
+    item.add_new(keyword, kind, value)
+    return item
+
+
+@pytest.mark.parametrize("place", sorted(HIDDEN))
+@pytest.mark.parametrize("options", ["modified-dates", ",".join(OPTIONS)])
+def test_what_hides_in_unusual_places_goes_and_nothing_else_alarms(place, options, tmp_path):
+    (dataset,) = make_series(SeriesSpec(slices=1, patient_id=NUMBER)).datasets
+    dataset.PatientName, dataset.PatientBirthDate = NAME, "19210301"
+    dataset.BodyPartExamined = "CHEST"
+    HIDDEN[place](dataset)
+    write_dataset(dataset, tmp_path / "one.dcm")
+    after, output, findings = deidentified(tmp_path / "one.dcm", options)
+    assert not findings, [str(finding) for finding in findings]
+    for needle in (b"Ondine", b"ONDINE", b"Quillfeather", NUMBER.encode(), b"19210301", b"Fernmoss", b"095Y"):
+        assert needle not in output
+    assert after.BodyPartExamined == "CHEST"
+
+
+@pytest.mark.parametrize("name", ["MARY^ANN", "JONES^GINA", "Manufacturer^Rows", "CHEST^PAUL"])
+def test_a_name_that_is_part_of_a_term_raises_no_alarm(name, tmp_path):
+    (dataset,) = make_series(SeriesSpec(slices=1)).datasets
+    dataset.PatientName = name
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    write_dataset(dataset, tmp_path / "one.dcm")
+    after, _, findings = deidentified(tmp_path / "one.dcm")
+    assert not findings
+    assert list(after.ImageType) == ["ORIGINAL", "PRIMARY", "AXIAL"]
+
+
+def test_kept_pixels_hold_no_comment_and_no_overlay(tmp_path):
+    (dataset,) = make_series(SeriesSpec(slices=1, transfer_syntax="1.2.840.10008.1.2.4.90")).datasets
+    (code,) = generate_frames(dataset.PixelData, number_of_frames=1)
+    comment = b"\xff\x64" + (len(NAME) + 4).to_bytes(2, "big") + b"\0\1" + NAME.encode()
+    at = code.index(b"\xff\x52")
+    dataset.PixelData = encapsulate([code[:at] + comment + code[at:]])
+    write_dataset(dataset, tmp_path / "one.dcm")
+    assert NAME.encode() in (tmp_path / "one.dcm").read_bytes()
+    after, output, findings = deidentified(tmp_path / "one.dcm")
+    assert not findings
+    assert NAME.encode() not in output
+    assert np.array_equal(after.pixel_array, dcmread(tmp_path / "one.dcm").pixel_array)
