@@ -1,0 +1,1 @@
+"""Measures of a segmentation against its reference, one file each."""
