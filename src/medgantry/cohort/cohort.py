@@ -1,7 +1,8 @@
 """The `Cohort` noun: a folder of Parquet and JSON that names voxels by URI and hash, and holds none.
 
 cases.parquet   case_id, group_id, split, targets
-files.parquet   case_id, role, channel, channel_index, uri, format, sha256, shape, spacing_mm, orientation
+files.parquet   case_id, role, channel, channel_index, uri, format, sha256, shape, spacing_mm, orientation,
+                fingerprint
 ledger.parquet  every verdict
 cohort.json     schema, channel names, label map, regions, hashes, licence, provenance
 """
@@ -21,7 +22,7 @@ from medgantry.documents import read_document, write_document
 from medgantry.errors import InvalidCohort
 from medgantry.fingerprint import hash_value
 
-SCHEMA_NAME = "medgantry/cohort/1"
+SCHEMA_NAME = "medgantry/cohort/2"
 SPLITS = ("train", "validation", "test")
 
 CASES = pa.schema(
@@ -44,6 +45,7 @@ FILES = pa.schema(
         pa.field("shape", pa.list_(pa.int32()), nullable=False),
         pa.field("spacing_mm", pa.list_(pa.float64()), nullable=False),
         pa.field("orientation", pa.string(), nullable=False),
+        pa.field("fingerprint", pa.string(), nullable=False),
     ]
 )
 
@@ -82,6 +84,8 @@ class File:
     """Voxel size along the same axes."""
     orientation: str
     """Anatomical direction of the same axes in RAS+ terms, e.g. `LPS`."""
+    fingerprint: str = ""
+    """By which copies are known whose files differ, see `fingerprints`; empty where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +151,7 @@ class Cohort:
     def cohort_hash(self) -> str:
         """Hash of the content: cases, groups, roles, channels, file hashes, names, regions, targets.
 
-        URIs, times, ledger and split do not count: the same data elsewhere are the same cohort.
+        URIs, fingerprints, times, ledger and split do not count: the same data elsewhere are the same cohort.
         """
         return hash_value(
             {

@@ -291,6 +291,7 @@ def _file_rows(
             shape=fact.shape[:3],
             spacing_mm=fact.spacing_mm[:3],
             orientation=fact.orientation[:3],
+            fingerprint=fact.fingerprint,
         )
 
     rows = [

@@ -11,6 +11,7 @@ import numpy as np
 from nibabel.affines import voxel_sizes
 from numpy.typing import NDArray
 
+from medgantry.cohort.fingerprints import voxel_fingerprint
 from medgantry.fingerprint import hash_file
 from medgantry.ledger import Unusable
 
@@ -27,6 +28,8 @@ class NiftiFacts:
     """4x4, voxel index -> RAS+ mm."""
     spacing_mm: tuple[float, ...]
     orientation: str
+    fingerprint: str = ""
+    """Of an image's voxels; a label map has none, as empty ones are all alike."""
     conversion: Path | None = None
     """The NIfTI file that was made from a file of another format, which the other facts are about."""
 
@@ -67,6 +70,7 @@ def read_facts(path: Path, *, is_label: bool = False) -> tuple[NiftiFacts, froze
         affine=affine,
         spacing_mm=tuple(float(size) for size in voxel_sizes(affine)),
         orientation="".join(nibabel.aff2axcodes(affine)),
+        fingerprint="" if is_label else voxel_fingerprint(voxels),
     )
     return facts, codes
 

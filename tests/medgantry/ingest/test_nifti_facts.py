@@ -23,6 +23,19 @@ def test_a_whole_file_gives_its_facts(tmp_path: Path) -> None:
     assert (facts.format, codes) == ("nii.gz", {0, 1, 2, 3})
 
 
+def test_a_volume_packed_anew_has_the_same_fingerprint(tmp_path: Path) -> None:
+    contents = {"a.nii": WHOLE, "b.nii.gz": gzip.compress(WHOLE, 1), "c.nii.gz": gzip.compress(WHOLE, 9)}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    facts = [read_facts(tmp_path / name)[0] for name in contents]
+    assert len({fact.sha256 for fact in facts}) == 3
+    assert len({fact.fingerprint for fact in facts}) == 1
+    assert facts[0].fingerprint.startswith("voxels:")
+    nib.save(nib.Nifti1Image(VOXELS + 1, np.eye(4)), tmp_path / "other.nii")
+    assert read_facts(tmp_path / "other.nii")[0].fingerprint != facts[0].fingerprint
+    assert read_facts(tmp_path / "a.nii", is_label=True)[0].fingerprint == ""
+
+
 def test_a_header_that_promises_more_than_there_is_takes_no_memory(tmp_path: Path) -> None:
     image = nib.Nifti1Image(VOXELS, np.eye(4))
     data = bytearray(image.to_bytes())

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from medgantry.cohort import Case, Cohort, File
 from medgantry.errors import InvalidInput
 from medgantry.ingest.photos.config import PhotoConfig
+from medgantry.ingest.photos.fingerprint import fingerprint_photo
 from medgantry.ingest.photos.image import read_photo
 from medgantry.ingest.photos.places import Place, list_places, read_place
 from medgantry.ingest.photos.plan import Listed, Plan, make_plan
@@ -36,6 +37,7 @@ class Photo:
     sha256: str
     shape: tuple[int, int]
     """Rows, columns."""
+    fingerprint: str
     done: Sequence[str]
     repaired: Sequence[str]
 
@@ -145,6 +147,7 @@ def judge(places: Mapping[Place, Path], target: Path) -> Photo | Unusable:
         path=target,
         sha256=hashlib.sha256(content).hexdigest(),
         shape=(pixels.shape[0], pixels.shape[1]),
+        fingerprint=fingerprint_photo(pixels),
         done=notes.done,
         repaired=notes.repaired,
     )
@@ -183,4 +186,5 @@ def _file(case_id: str, photo: Photo, uri: str) -> File:
         shape=photo.shape,
         spacing_mm=(),  # nobody knows how large a photo's pixel is
         orientation="",
+        fingerprint=photo.fingerprint,
     )
