@@ -15,6 +15,7 @@ def split_cohort(
     seed: int = 0,
     stratify_by: str = "",
     assignment: str = "",
+    accepted_duplicates: str = "",
 ):
     """Split a cohort into train, validation and test; groups stay together.
 
@@ -25,6 +26,8 @@ def split_cohort(
         seed: Seeds the draw.
         stratify_by: Target whose mixture every side keeps; empty for none.
         assignment: JSON object of group to side, for groups whose side is given.
+        accepted_duplicates: Case ids, separated by commas; copies of an image may be on different sides when both
+            cases are named.
 
     Returns:
         divided: The cohort with its split.
@@ -41,4 +44,5 @@ def split_cohort(
         seed=seed,
         stratify_by=stratify_by,
         assignment=assignment,
+        accepted_duplicates=accepted_duplicates,
     )

@@ -2,12 +2,12 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from medgantry.cohort.cohort import SPLITS, Case, Cohort
+from medgantry.cohort.duplicates import audit_duplicates
 from medgantry.errors import InvalidCohort, InvalidInput
-from medgantry.ledger import Entry
 from medgantry.parameters import json_object
 
 
@@ -24,6 +24,8 @@ class SplitConfig:
     """A target of the cases whose mixture is kept on every side; empty for none."""
     assignment: Mapping[str, str] = field(default_factory=dict)
     """Group -> side, for groups whose side is given; the others are drawn."""
+    accepted_duplicates: Sequence[str] = ()
+    """Case ids; a pair of copies on different sides is accepted when both are named."""
 
     def __post_init__(self) -> None:
         if not (0 <= self.validation < 1 and 0 <= self.test < 1 and self.validation + self.test < 1):
@@ -46,7 +48,8 @@ def split_cohort(cohort: Cohort, config: SplitConfig) -> Cohort:
     Within a stratum, groups are ordered by a hash of (seed, group), so that adding a group moves few others.
 
     Raises:
-        InvalidCohort: With fewer than three groups, unless the assignment says where each goes.
+        InvalidCohort: With fewer than three groups, unless the assignment says where each goes; or when an image
+            and its copy are on different sides.
     """
     groups: dict[str, list[Case]] = defaultdict(list)
     for case in cohort.cases:
@@ -63,14 +66,16 @@ def split_cohort(cohort: Cohort, config: SplitConfig) -> Cohort:
         )
     sides = {**config.assignment, **_draw(free, groups, config)}
     cases = [replace(case, split=sides[case.group_id]) for case in cohort.cases]
-    return replace(cohort, cases=cases, entries=[*cohort.entries, *_exact_copies(cohort, sides)])
+    accepted = audit_duplicates(cohort, sides, config.accepted_duplicates)
+    return replace(cohort, cases=cases, entries=[*cohort.entries, *accepted])
 
 
 def _draw(free: list[str], groups: Mapping[str, list[Case]], config: SplitConfig) -> dict[str, str]:
-    strata: dict[str, list[str]] = defaultdict(list)
+    # Groups of one size form a stratum, so that sides also get their share of the cases.
+    strata: dict[tuple[str, int], list[str]] = defaultdict(list)
     for group in free:
         values = sorted(case.targets.get(config.stratify_by, "") for case in groups[group])
-        strata[values[0] if config.stratify_by else ""].append(group)
+        strata[values[0] if config.stratify_by else "", len(groups[group])].append(group)
     ordered: list[str] = []
     for stratum in sorted(strata):
         ordered += sorted(strata[stratum], key=lambda group: _rank(config.seed, group))
@@ -103,26 +108,3 @@ def _fill_empty(
 
 def _rank(seed: int, group: str) -> str:
     return hashlib.sha256(f"{seed}\0{group}".encode()).hexdigest()
-
-
-def _exact_copies(cohort: Cohort, sides: Mapping[str, str]) -> list[Entry]:
-    """Evidence of files with the same content on different sides: a leak that ids do not show."""
-    group_of = {case.case_id: case.group_id for case in cohort.cases}
-    holders: dict[str, set[str]] = defaultdict(set)
-    for file in cohort.files:
-        if file.role == "image":
-            holders[file.sha256].add(file.case_id)
-    entries = []
-    for sha256, cases in sorted(holders.items()):
-        if len({sides[group_of[case]] for case in cases}) > 1:
-            entries.append(
-                Entry(
-                    item=min(cases),
-                    step="split_cohort",
-                    verdict="ok",
-                    rule="the same image content is on several sides of the split",
-                    evidence=f"sha256 {sha256[:16]} in {', '.join(sorted(cases)[:10])}",
-                    remedy="Give these cases one group id at ingest.",
-                )
-            )
-    return entries

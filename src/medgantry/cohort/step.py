@@ -21,6 +21,7 @@ def split(
     seed: int,
     stratify_by: str,
     assignment: str,
+    accepted_duplicates: str,
 ) -> None:
     """Split a cohort's folder into another; the arguments are the component's."""
     with step(STEP) as record:
@@ -30,10 +31,12 @@ def split(
             seed=seed,
             stratify_by=stratify_by,
             assignment=parse_assignment(assignment),
+            accepted_duplicates=[name.strip() for name in accepted_duplicates.split(",") if name.strip()],
         )
         cohort = Cohort.open(cohort_folder)
         content = [
             cohort.cohort_hash,
+            sorted([file.case_id, file.sha256, file.fingerprint] for file in cohort.files),
             [asdict(e) for e in cohort.entries],
             asdict(config),
             code_fingerprint(),

@@ -1,12 +1,14 @@
+import itertools
 import random
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medgantry.cohort import Case, Cohort, File
+from medgantry.cohort import Case, Cohort
 from medgantry.cohort.cohort import SPLITS
 from medgantry.cohort.split import SplitConfig, parse_assignment, split_cohort
 from medgantry.errors import InvalidCohort, InvalidInput
@@ -109,23 +111,79 @@ def test_impossible_settings_are_refused() -> None:
     assert parse_assignment("") == {}
 
 
-def test_equal_images_on_several_sides_leave_evidence() -> None:
-    cohort = _cohort(3)
-    files = [
-        File(
-            case_id=case.case_id,
-            role="image",
-            channel="CT",
-            channel_index=-1,
-            uri="",
-            format="nii",
-            sha256="same",
-            shape=[1, 1, 1],
-            spacing_mm=[1.0, 1.0, 1.0],
-            orientation="RAS",
-        )
-        for case in cohort.cases
-    ]
-    (entry,) = split_cohort(replace(cohort, files=files), SplitConfig()).entries
-    assert "several sides" in entry.rule
-    assert "p0-0, p1-0, p2-0" in entry.evidence
+PUBLISHED = {
+    "nv": (6705, 5403), "mel": (1113, 614), "bkl": (1099, 727), "bcc": (514, 327),
+    "akiec": (327, 228), "vasc": (142, 98), "df": (115, 73),
+}  # fmt: skip
+"""HAM10000: images and lesions of each class."""
+SEVERAL = 1956
+"""Its lesions that have more than one image."""
+
+
+@pytest.fixture(scope="module")
+def ham10000() -> Cohort:
+    """As many images and lesions of each class as were published, and as many lesions with several images."""
+    extra = {name: images - lesions for name, (images, lesions) in PUBLISHED.items()}
+    several = {name: round(SEVERAL * count / sum(extra.values())) for name, count in extra.items()}
+    several["nv"] += SEVERAL - sum(several.values())
+    cases: list[Case] = []
+    for name, (images, lesions) in PUBLISHED.items():
+        sizes = [2] * several[name] + [1] * (lesions - several[name])
+        for place, more in zip(range(several[name]), itertools.cycle((4, 1, 2, 1, 1)), strict=False):
+            sizes[place] += min(more, images - sum(sizes))
+        for size in sizes:
+            first = len(cases)
+            cases += [
+                Case(case_id=f"ISIC_{first + n}", group_id=f"HAM_{first}", targets={"diagnosis": name})
+                for n in range(size)
+            ]
+    return replace(_cohort(0), cases=cases)
+
+
+def _shares(names: Iterable[str]) -> dict[str, float]:
+    counts = Counter(names)
+    return {name: counts[name] / counts.total() for name in PUBLISHED}
+
+
+def test_the_generated_table_is_as_published(ham10000: Cohort) -> None:
+    sizes = Counter(case.group_id for case in ham10000.cases)
+    classes = {case.group_id: case.targets["diagnosis"] for case in ham10000.cases}
+    images = Counter(case.targets["diagnosis"] for case in ham10000.cases)
+    lesions = Counter(classes.values())
+    assert {name: (images[name], lesions[name]) for name in PUBLISHED} == PUBLISHED
+    assert (len(ham10000.cases), len(sizes), max(sizes.values())) == (10_015, 7_470, 6)
+    assert sum(size > 1 for size in sizes.values()) == SEVERAL
+
+
+@pytest.mark.parametrize(
+    ("seed", "validation", "test"), [(0, 0.2, 0.2), (1, 0.2, 0.2), (2, 0.1, 0.1), (3, 0.15, 0.25)]
+)
+def test_classes_and_sizes_are_kept_for_images_and_for_lesions(
+    ham10000: Cohort, seed: int, validation: float, test: float
+) -> None:
+    config = SplitConfig(stratify_by="diagnosis", seed=seed, validation=validation, test=test)
+    divided = split_cohort(ham10000, config)
+    wanted = {"train": 1 - validation - test, "validation": validation, "test": test}
+    diagnosis = {case.group_id: case.targets["diagnosis"] for case in divided.cases}
+    side_of: dict[str, set[str]] = defaultdict(set)
+    for case in divided.cases:
+        side_of[case.group_id].add(case.split)
+    assert all(len(sides) == 1 for sides in side_of.values())
+    all_images = _shares(case.targets["diagnosis"] for case in divided.cases)
+    all_lesions = _shares(diagnosis.values())
+    for side, share in wanted.items():
+        images = [case for case in divided.cases if case.split == side]
+        lesions = {case.group_id for case in images}
+        assert len(images) / 10_015 == pytest.approx(share, abs=0.01)
+        assert len(lesions) / 7_470 == pytest.approx(share, abs=0.01)
+        assert _shares(case.targets["diagnosis"] for case in images) == pytest.approx(all_images, abs=0.01)
+        assert _shares(diagnosis[lesion] for lesion in lesions) == pytest.approx(all_lesions, abs=0.01)
+
+
+def test_a_large_split_depends_on_the_seed_and_not_on_the_order_of_rows(ham10000: Cohort) -> None:
+    config = SplitConfig(stratify_by="diagnosis")
+    divided = split_cohort(ham10000, config)
+    shuffled = replace(ham10000, cases=random.Random(0).sample(ham10000.cases, len(ham10000.cases)))
+    assert _sides(split_cohort(ham10000, config)) == _sides(divided)
+    assert _sides(split_cohort(shuffled, config)) == _sides(divided)
+    assert _sides(split_cohort(ham10000, replace(config, seed=1))) != _sides(divided)
