@@ -5,8 +5,8 @@ volume is kept and not positive where space folds. As in Learn2Reg, voxels less 
 left out.
 
 Sources: Leow et al., Statistical properties of Jacobian maps and the realization of unbiased
-large-deformation nonlinear image registration, IEEE TMI 26 (2007); Hering et al., Learn2Reg, IEEE TMI 42 (2023),
-doi:10.1109/TMI.2022.3213983, and its script (github.com/MDL-UzL/L2R, evaluation/evaluation.py).
+large-deformation nonlinear image registration, IEEE TMI 26 (2007); Hering et al., Learn2Reg, IEEE TMI 42
+(2023), doi:10.1109/TMI.2022.3213983, and its script (github.com/MDL-UzL/L2R, evaluation/evaluation.py).
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def regularity(
     if not np.isfinite(determinant).all():
         raise ValueError("Displacements must be finite numbers; some are not.")
     return Regularity(
-        folded_share=np.count_nonzero(determinant <= 0) / determinant.size,
+        folded_share=float(np.mean(determinant <= 0)),
         sd_log_jacobian=float(np.log((determinant + 3).clip(1e-9, 1e9)).std()),
     )
 

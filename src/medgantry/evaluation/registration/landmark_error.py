@@ -3,7 +3,8 @@
 Source: Fitzpatrick, West, Maurer, Predicting error in rigid-body point-based registration, IEEE TMI 17
 (1998). Directions and units are those of Learn2Reg (Hering et al., IEEE TMI 42 (2023),
 doi:10.1109/TMI.2022.3213983) and of MONAI's `Warp`: the warped image at fixed voxel x is the moving image at
-x + u(x), u counted in voxels of the fixed grid. Learn2Reg's own script interpolates u cubically; here it is linear, as `Warp` takes an image.
+x + u(x), u counted in voxels of the fixed grid. Learn2Reg's own script interpolates u cubically; here it is
+linear, as `Warp` takes an image.
 """
 
 from collections.abc import Sequence

@@ -68,7 +68,7 @@ def compare_surfaces(
         get_surface_distance(one, other, spacing=spacing_mm).astype(np.float32)
         for one, other in (edges, edges[::-1])
     ]
-    within = sum(np.count_nonzero(distances <= np.float32(tolerance_mm)) for distances in directed)
+    within = sum(int(np.count_nonzero(distances <= np.float32(tolerance_mm))) for distances in directed)
     return SurfaceComparison(
         nsd=within / sum(distances.size for distances in directed),
         hd95_mm=max(float(np.percentile(distances.astype(np.float64), 95)) for distances in directed),
