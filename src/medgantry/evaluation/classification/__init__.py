@@ -1,0 +1,1 @@
+"""Metrics of classifiers, each with an interval over patients."""

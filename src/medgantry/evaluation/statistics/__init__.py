@@ -1,0 +1,1 @@
+"""Intervals of what evaluation measures; patients, not images, are the independent unit."""
