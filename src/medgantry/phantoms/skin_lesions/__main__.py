@@ -1,0 +1,5 @@
+"""`python -m medgantry.phantoms.skin_lesions`."""
+
+from medgantry.phantoms.skin_lesions.command_line import main
+
+main()
