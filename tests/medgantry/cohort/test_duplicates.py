@@ -153,12 +153,13 @@ def test_two_thousand_photos_are_compared_in_seconds_and_copies_found_across_blo
     fingerprints = [_photo(number) for number in range(2000)]
     turned = np.ascontiguousarray(np.rot90(_pixels(5))[::-1])
     fingerprints[1999] = thumbnail_fingerprint(turned)
+    fingerprints[1700] = fingerprints[600]
     cohort = _cohort(*(_file(f"c{number:04}", text) for number, text in enumerate(fingerprints)))
-    sides = {**_sides(cohort), "g-c0005": "train", "g-c1999": "test"}
+    sides = {**_sides(cohort), "g-c0005": "train", "g-c1999": "test", "g-c0600": "train", "g-c1700": "test"}
     start = time.monotonic()
     found = find_duplicates(cohort, sides)
     assert time.monotonic() - start < 30  # about 1 s when nobody else wants the processor
-    assert found.pairs.tolist() == [[5, 1999]]
+    assert found.pairs.tolist() == [[5, 1999], [600, 1700]]
 
 
 def test_the_step_takes_the_names_and_looks_at_fingerprints(tmp_path: Path, store: ObjectStore) -> None:

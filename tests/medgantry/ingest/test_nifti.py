@@ -97,6 +97,9 @@ def test_files_are_listed_by_channel_with_their_geometry(
         ("image", "T2w", 3),
         ("label", "", -1),
     ]
+    assert len({file.fingerprint for file in cohort.files if file.role == "image"}) == len(cohort.cases)
+    assert files[0].fingerprint.startswith("voxels:")
+    assert files[-1].fingerprint == ""
     path = phantoms / "imagesTr/BRATS_001.nii.gz"
     image = nib.load(path)
     assert {file.sha256 for file in files[:4]} == {hash_file(path)}
