@@ -16,6 +16,8 @@ from medgantry.evaluation.statistics.interval import Interval
 from medgantry.evaluation.statistics.recovery import recovered_limits
 from medgantry.evaluation.statistics.score import critical_value, score_limits
 
+ROUNDING = 1e-12
+"""An influence on an area below this is rounding."""
 UNKNOWN = "unknown: one group on a side"
 MACRO = "DeLong by group, logit, per class; recovered for the mean over classes"
 DIFFERENCE = "DeLong by group, logit, per class; recovered for the paired difference"
@@ -175,7 +177,12 @@ def _macro(
 ) -> _Macro:
     found = [_one_class(reference == label, probabilities[:, label], groups) for label in classes]
     terms, influence = [interval for interval, _ in found], np.stack([sums for _, sums in found])
-    low, high = recovered_limits(terms, [1 / len(classes)] * len(classes), influence)
+    joint = influence.mean(axis=0)
+    # Influences that cancel in every group are an accident of few cases, and no certainty.
+    cancelled = np.abs(joint).max() <= ROUNDING
+    low, high = recovered_limits(
+        terms, [1 / len(classes)] * len(classes), np.zeros_like(influence) if cancelled else influence
+    )
     mean = float(np.mean([term.estimate for term in terms]))
     interval = Interval(
         estimate=mean,
@@ -185,4 +192,4 @@ def _macro(
         groups=terms[0].groups,
         method=MACRO,
     )
-    return _Macro(interval=interval, influence=influence.mean(axis=0))
+    return _Macro(interval=interval, influence=joint)

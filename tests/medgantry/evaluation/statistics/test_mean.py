@@ -16,7 +16,9 @@ def own(values: object) -> list[str]:
 
 @settings(deadline=None, max_examples=100)
 @given(PAIRS)
-def test_a_bounded_interval_stays_within_its_bounds_and_holds_the_mean(pairs: list[tuple[float, str]]) -> None:
+def test_a_bounded_interval_stays_within_its_bounds_and_holds_the_mean(
+    pairs: list[tuple[float, str]],
+) -> None:
     values, groups = [value for value, _ in pairs], [group for _, group in pairs]
     found = clustered_mean(values, groups, bounds=UNIT)
     assert found.estimate == pytest.approx(np.mean(values))
