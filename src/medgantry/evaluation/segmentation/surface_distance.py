@@ -8,8 +8,8 @@ outside of it, each voxel counts once, and what lies beyond the array is outside
 
 Edges and distances come from MONAI, once for both measures; it asks a k-d tree of surface voxels. For pairs
 of 240 x 240 x 155 voxels (a tumour, an organ, scattered specks, a ragged border) that took 0.1 to 1.2 s and
-110 MiB on a core. SciPy's distance transform over the cropped pair took 0.02 to 2.5 s and 16 to 480 MiB, MONAI's two
-ready measures one after the other 0.4 to 2.1 s and 200 MiB.
+110 MiB on a core. SciPy's distance transform over the cropped pair took 0.02 to 2.5 s and 16 to 480 MiB,
+MONAI's two ready measures one after the other 0.4 to 2.1 s and 200 MiB.
 """
 
 from collections.abc import Sequence
