@@ -21,6 +21,7 @@ from pipelines.ingest_dicom import ingest_dicom
 from pipelines.resources import ACCOUNT
 from pipelines.runners.parameters import parse_parameters
 from pipelines.runners.stack import StackError
+from pipelines.skin_lesion_classification import skin_lesion_classification
 
 if TYPE_CHECKING:
     from pipelines.runners.kubeflow import Kubeflow
@@ -31,6 +32,7 @@ PIPELINES: dict[str, BaseComponent] = {
     "brain_tumor_segmentation": brain_tumor_segmentation,
     "deployment": deployment,
     "ingest_dicom": ingest_dicom,
+    "skin_lesion_classification": skin_lesion_classification,
 }
 HOME = Path(".medgantry")
 
@@ -299,17 +301,15 @@ def _show(document: dict, keep: bool) -> None:
         note = "reused" if row["reused"] else ""
         table.add_row(row["step"], row["state"], str(row["iterations"]), f"{row['seconds']:.1f}", note)
     console.print(table)
-    metrics = document["metrics"]
-    if metrics:
-        scores = Table("region", "Dice", "95 % interval", "untrained", "best threshold", title="test cases")
-        for region, value in metrics["dice"].items():
-            threshold = metrics["threshold"].get(region, {}).get("dice")
+    if document["scores"]:
+        scores = Table("metric", "of", "estimate", "95 % interval", "cases", title="test cases")
+        for score in document["scores"]:
             scores.add_row(
-                region,
-                f"{value['estimate']:.3f}",
-                f"{value['low']:.3f} to {value['high']:.3f}",
-                f"{metrics['untrained'][region]:.3f}",
-                "" if threshold is None else f"{threshold:.3f}",
+                score["metric"],
+                score["of"],
+                f"{score['estimate']:.3f}",
+                f"{score['low']:.3f} to {score['high']:.3f}",
+                str(score["n"]),
             )
         console.print(scores)
     if document["registration"]:

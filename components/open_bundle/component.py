@@ -12,6 +12,7 @@ def open_bundle(
     uri: str,
     override: str = "",
     trust: bool = False,
+    pretrained: str = "",
 ):
     """Open a MONAI bundle, merge overrides into its configs and check it.
 
@@ -19,6 +20,7 @@ def open_bundle(
         uri: medgantry:<name> for one of ours, a path, or s3:// of a published bundle folder.
         override: JSON object of config ids and new values, such as {"epochs": 5}.
         trust: Whether a bundle that is not ours may run; its configs are code.
+        pretrained: Path or s3:// of a state dict that training begins with, as far as it fits; empty for none.
 
     Returns:
         bundle: The bundle, ready for the steps that follow.
@@ -27,4 +29,4 @@ def open_bundle(
 
     from medgantry.bundles.step import open_bundle_step
 
-    open_bundle_step(Path(bundle.path), uri=uri, override=override, trust=trust)
+    open_bundle_step(Path(bundle.path), uri=uri, override=override, trust=trust, pretrained=pretrained)

@@ -13,14 +13,18 @@ def register(
     evaluation: dsl.Input[Evaluation],
     registration: dsl.Output[Registration],
     model_name: str,
+    min_gain: float = 0.0,
+    max_subgroup_drop: float = 0.05,
 ):
-    """Register a trained bundle with its evidence; the better model is champion.
+    """Register a trained bundle with its evidence; it becomes champion if it is shown to be better.
 
     Args:
         bundle: A trained bundle.
         cohort: The cohort it was evaluated on; the golden case comes from it.
         evaluation: Of this bundle.
         model_name: Name in the registry.
+        min_gain: The lower bound of the paired difference to the champion must lie above this.
+        max_subgroup_drop: How much a subgroup may lose.
 
     Returns:
         registration: Version, champion and the reason.
@@ -30,4 +34,4 @@ def register(
     from medgantry.registry.step import register_step
 
     folders = Path(bundle.path), Path(cohort.path), Path(evaluation.path), Path(registration.path)
-    register_step(*folders, name=model_name)
+    register_step(*folders, name=model_name, min_gain=min_gain, max_subgroup_drop=max_subgroup_drop)

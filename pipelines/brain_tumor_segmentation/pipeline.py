@@ -2,14 +2,12 @@
 
 from kfp import dsl
 
-from components.deploy import deploy
-from components.evaluate import evaluate
 from components.ingest_nifti import ingest_nifti
 from components.open_bundle import open_bundle
-from components.register import register
 from components.split_cohort import split_cohort
 from components.summarize_run import summarize_run
 from pipelines.preprocessing import preprocessing
+from pipelines.publishing import publishing
 from pipelines.resources import heavy, light
 from pipelines.training import training
 
@@ -34,6 +32,7 @@ def brain_tumor_segmentation(
     validation: float = 0.2,
     test: float = 0.2,
     split_assignment: str = "",
+    accepted_duplicates: str = "",
     bundle: str = "medgantry:brain_tumor_segmentation",
     trust_bundle: bool = False,
     override: str = "",
@@ -47,6 +46,8 @@ def brain_tumor_segmentation(
     train_memory: str = "16Gi",
     gpus: int = 0,
     model_name: str = "brain-tumor-segmentation",
+    min_gain: float = 0.0,
+    max_subgroup_drop: float = 0.05,
     target: str = "auto",
     canary: int = 100,
     mode: str = "Knative",
@@ -73,6 +74,7 @@ def brain_tumor_segmentation(
             seed=seed,
             stratify_by="labels",
             assignment=split_assignment,
+            accepted_duplicates=accepted_duplicates,
         )
         light(divided)
         cohort = divided.outputs["divided"]
@@ -95,22 +97,18 @@ def brain_tumor_segmentation(
             memory=train_memory,
             gpus=gpus,
         )
-        judged = evaluate(cohort=cohort, bundle=trained.output, seed=seed)
-        heavy(judged, memory)
-        registered = register(
-            bundle=trained.output,
+        publishing(
             cohort=cohort,
-            evaluation=judged.outputs["evaluation"],
+            bundle=trained.output,
             model_name=model_name,
-        )
-        light(registered)
-        deployed = deploy(
-            model_name=model_name,
+            seed=seed,
+            min_gain=min_gain,
+            max_subgroup_drop=max_subgroup_drop,
+            memory=memory,
             target=target,
             canary=canary,
             mode=mode,
             replicas=replicas,
-            memory=serve_memory,
-            gpus=serve_gpus,
+            serve_memory=serve_memory,
+            serve_gpus=serve_gpus,
         )
-        light(deployed.after(registered))

@@ -65,6 +65,7 @@ class Outcome:
                 ),
             },
             "metrics": self.facts("evaluate").get("metrics", {}),
+            "scores": self.facts("evaluate").get("scores", []),
             "model": {"name": registration.get("model"), "version": registration.get("version")},
             "registration": registration,
             "mlflow_run": self.facts("summarize_run").get("mlflow_run")

@@ -35,6 +35,10 @@ class Bundle(dsl.Model):  # type: ignore[misc]
     """A MONAI bundle, trained or not."""
 
 
+class Champion(dsl.Model):  # type: ignore[misc]
+    """The bundle that is champion, with its version; or that there is none."""
+
+
 class Evaluation(dsl.Artifact):  # type: ignore[misc]
     """Metrics with intervals, per-case results, predictions and report."""
 

@@ -76,6 +76,10 @@ class TrackedRun:
         for path in paths:
             self.client.log_artifact(self.run_id, str(path), folder)
 
+    def artifacts_as(self, path: Path, folder: str, name: str) -> None:
+        """Upload one file under another name."""
+        self.client.log_text(self.run_id, path.read_text(), f"{folder}/{name}")
+
     def system_metrics(self) -> Any:
         """Start sampling CPU, memory and GPU of this machine; the caller calls `finish()` on what it gets."""
         monitor = SystemMetricsMonitor(self.run_id, sampling_interval=2, samples_before_logging=1)

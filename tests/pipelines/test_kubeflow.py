@@ -15,6 +15,7 @@ NEEDED = {
     "brain_tumor_segmentation": {"source": "s3://b/task"},
     "deployment": {"model_name": "m"},
     "ingest_dicom": {"source": "s3://b/archive"},
+    "skin_lesion_classification": {"source": "s3://b/photos"},
 }
 
 

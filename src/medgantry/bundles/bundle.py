@@ -14,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from medgantry.cohort import Cohort
+from medgantry.cohort.targets import DIAGNOSIS
 from medgantry.errors import InvalidBundle, InvalidInput, Mismatch
 from medgantry.fingerprint import hash_file, hash_value, walk_files
 from medgantry.parameters import json_object
@@ -27,10 +28,14 @@ from medgantry.storage.files import locate
 from medgantry.storage.folders import replace_folder
 
 WEIGHTS = "models/model.pt"
+PRETRAINED = "models/pretrained.pt"
+"""Weights of another task, where training begins as far as they fit; gone once trained."""
 PROVENANCE = "provenance.json"
 _OURS = Path(__file__).parent
 _REFERENCE = re.compile(r"@([\w#]+)")
 _DETERMINISTIC = "train#deterministic_transforms"
+_CLASSES = {"type": ("probability", "probabilities"), "format": ("classes", "classification")}
+"""What MONAI's bundles write into `network_data_format` when the output is one score per class."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +69,27 @@ class Bundle:
 
     @property
     def input_channels(self) -> list[str]:
-        """Names of the network's input channels, in its order."""
-        return _channel_names(self.metadata, "inputs", "image")
+        """Names of the cohort's channels that the network takes, in its order; red, green and blue are one, `RGB`."""
+        names = _channel_names(self.metadata, "inputs", "image")
+        colours = [name[:1].lower() for name in names] == ["r", "g", "b"]
+        return ["RGB"] if colours else names
 
     @property
     def outputs(self) -> list[str]:
         """Names of the network's output channels, in its order."""
         return _channel_names(self.metadata, "outputs", "pred")
+
+    @property
+    def task(self) -> Literal["segmentation", "classification"]:
+        """What the network's output is: masks of regions, or one score per class."""
+        output = look_up(self.metadata, "network_data_format#outputs#pred") or {}
+        scores = any(output.get(key) in values for key, values in _CLASSES.items())
+        return "classification" if scores else "segmentation"
+
+    @property
+    def target(self) -> str:
+        """The target of a case that names its class; only for classification."""
+        return str(look_up(self.metadata, "network_data_format#outputs#pred#target") or DIAGNOSIS)
 
     @cached_property
     def train_config(self) -> dict[str, Any]:
@@ -133,12 +152,39 @@ class Bundle:
             Mismatch: Naming both sides.
         """
         self.check_channels(cohort)
+        if self.task == "classification":
+            self._check_classes(cohort)
+            return
         unknown = [name for name in self.outputs if name not in cohort.regions]
         if unknown:
             raise Mismatch(
                 f"The bundle's outputs are {self.outputs}, the cohort's regions {sorted(cohort.regions)}.",
                 "Define the regions by label name at ingest.",
             )
+
+    def _check_classes(self, cohort: Cohort) -> None:
+        strange = sorted({case.targets.get(self.target, "") for case in cohort.cases} - set(self.outputs))
+        if strange:
+            raise Mismatch(
+                f"The bundle's classes are {self.outputs}, the cohort's {self.target!r} has "
+                f"{[name or 'nothing' for name in strange[:10]]}.",
+                "Give the known classes at ingest, so that other cases are rejected there; or override "
+                "network_data_format.",
+            )
+
+    def label_codes(self, cohort: Cohort) -> dict[str, list[int]]:
+        """Output -> the label codes of the cohort that make it; none for classification."""
+        if self.task == "classification":
+            return {}
+        codes = cohort.region_codes()
+        return {name: codes[name] for name in self.outputs}
+
+    def class_indices(self, cohort: Cohort) -> dict[str, int]:
+        """Case id -> index of its class among the outputs; none for segmentation."""
+        if self.task != "classification":
+            return {}
+        index = {name: number for number, name in enumerate(self.outputs)}
+        return {case.case_id: index[case.targets[self.target]] for case in cohort.cases}
 
     def check_channels(self, cohort: Cohort) -> None:
         """Refuse a cohort that lacks a channel, by name.
@@ -154,7 +200,9 @@ class Bundle:
             )
 
 
-def open_bundle(uri: str, override: str, folder: Path, *, trust: bool = False) -> Bundle:
+def open_bundle(
+    uri: str, override: str, folder: Path, *, trust: bool = False, pretrained: str = ""
+) -> Bundle:
     """Bring a bundle to a folder, merge overrides into its configs, and check it.
 
     Args:
@@ -162,6 +210,7 @@ def open_bundle(uri: str, override: str, folder: Path, *, trust: bool = False) -
         override: JSON object of config ids (`epochs`, `train#inferer#_target_`) and their new values.
         folder: Where the bundle goes; what is there is replaced.
         trust: Whether a bundle that is not ours may run: its configs are code.
+        pretrained: Path or `s3://` of a state dict, in which training begins; empty for none.
 
     Raises:
         InvalidBundle: If it is no bundle, or an override names an id that no config has.
@@ -187,6 +236,8 @@ def open_bundle(uri: str, override: str, folder: Path, *, trust: bool = False) -
         else:
             fetch_folder(place[0], place[1], beside)
     _apply_override(beside, override)
+    if pretrained:
+        _bring_pretrained(pretrained, beside)
     replace_folder(beside, folder)
     return Bundle(folder)
 
@@ -207,6 +258,15 @@ def read_config(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InvalidBundle(f"configs/{path.name} of {folder.name} must be a mapping of ids.")
     return document
+
+
+def set_config(folder: Path, name: str, identity: str, value: Any) -> bool:
+    """Set an id of a bundle's config file; False, and nothing changed, when the config has no such id."""
+    config = read_config(folder, name)
+    if not _set(config, identity, value):
+        return False
+    _write_config(folder, name, config)
+    return True
 
 
 def look_up(config: Any, identity: str) -> Any:
@@ -233,6 +293,18 @@ def _config_path(folder: Path, name: str) -> Path:
     return path
 
 
+def _bring_pretrained(uri: str, folder: Path) -> None:
+    target = folder / PRETRAINED
+    target.parent.mkdir(exist_ok=True)
+    place = locate(uri)
+    if not isinstance(place, Path):
+        place[0].download(place[1], target)
+    elif place.is_file():
+        shutil.copy(place, target)
+    else:
+        raise InvalidInput(f"There is no file {place} with pretrained weights.", "Check the path.")
+
+
 def _apply_override(folder: Path, override: str) -> None:
     changes = json_object("override", override)
     unused = set(changes)
@@ -244,18 +316,18 @@ def _apply_override(folder: Path, override: str) -> None:
         present = {key: value for key, value in changes.items() if _set(config, key, value)}
         unused -= set(present)
         if present:
-            path = _config_path(folder, name)
-            text = (
-                json.dumps(config, indent=2)
-                if path.suffix == ".json"
-                else yaml.safe_dump(config, sort_keys=False)
-            )
-            path.write_text(text)
+            _write_config(folder, name, config)
     if unused:
         raise InvalidBundle(
             f"No config of {folder.name} has {sorted(unused)}.",
             f"Top-level ids that can be overridden: {sorted(read_config(folder, names[0]))}.",
         )
+
+
+def _write_config(folder: Path, name: str, config: Mapping[str, Any]) -> None:
+    path = _config_path(folder, name)
+    is_json = path.suffix == ".json"
+    path.write_text(json.dumps(config, indent=2) if is_json else yaml.safe_dump(config, sort_keys=False))
 
 
 def _set(config: dict[str, Any], identity: str, value: Any) -> bool:

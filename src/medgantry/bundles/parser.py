@@ -1,7 +1,8 @@
 """A bundle's configs brought to life by MONAI: the part that needs torch."""
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,16 +13,21 @@ from medgantry.bundles.bundle import Bundle, look_up
 from medgantry.errors import InvalidBundle
 
 
-def training_parser(bundle: Bundle, regions: Mapping[str, list[int]]) -> ConfigParser:
-    """A parser of the training config, with the cohort's label codes for the bundle's outputs.
+def training_parser(
+    bundle: Bundle, regions: Mapping[str, list[int]], class_counts: Sequence[int] = ()
+) -> ConfigParser:
+    """A parser of the training config, with what the cohort decides put in its place.
 
     Args:
         bundle: The bundle.
-        regions: Region name -> label codes, of the cohort.
+        regions: Output -> label codes, of the cohort; empty for classification. Goes to the id `regions`.
+        class_counts: Training cases of each output; empty for segmentation. Goes to the id `class_counts`.
     """
     config = dict(bundle.train_config)
-    if "regions" in config:
+    if "regions" in config and regions:
         config["regions"] = {name: regions[name] for name in bundle.outputs}
+    if "class_counts" in config and class_counts:
+        config["class_counts"] = list(class_counts)
     return ConfigParser(config)
 
 
@@ -52,14 +58,25 @@ def load_weights(bundle: Bundle, network: torch.nn.Module) -> None:
     """
     if bundle.weights is None:
         raise InvalidBundle(f"{bundle.folder.name} has no weights.", "Train it first.")
+    state = read_state(bundle.weights)
     try:
-        state = torch.load(bundle.weights, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise InvalidBundle(
-            f"The weights of {bundle.folder.name} cannot be read as tensors alone: {error}.",
-            "Save the network's state_dict with torch.save; pickled objects are code and are never loaded.",
-        ) from error
-    try:
-        network.load_state_dict(state.get("model", state))
+        network.load_state_dict(state)
     except RuntimeError as error:
         raise InvalidBundle(f"The weights of {bundle.folder.name} are not its network's: {error}.") from error
+
+
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """A state dict from a file of tensors.
+
+    Raises:
+        InvalidBundle: If it holds more than tensors.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise InvalidBundle(
+            f"{path.name} cannot be read as tensors alone: {error}.",
+            "Save the network's state_dict with torch.save; pickled objects are code and are never loaded.",
+        ) from error
+    inner: dict[str, torch.Tensor] = state.get("model", state)
+    return inner

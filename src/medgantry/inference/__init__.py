@@ -1,5 +1,6 @@
-"""One way from source files to a label map on the source grid, for evaluation, batch and serving."""
+"""One way from source files to an answer, for evaluation, batch and serving."""
 
-from medgantry.inference.predictor import Prediction, Predictor
+from medgantry.inference.classifier import Classification, Classifier
+from medgantry.inference.segmenter import Segmentation, Segmenter
 
-__all__ = ["Prediction", "Predictor"]
+__all__ = ["Classification", "Classifier", "Segmentation", "Segmenter"]

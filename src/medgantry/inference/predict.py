@@ -11,7 +11,7 @@ from medgantry.bundles.case_files import bring_case
 from medgantry.cohort import Cohort, File
 from medgantry.errors import InvalidInput, StoreUnavailable
 from medgantry.fingerprint import code_fingerprint, hash_file, hash_value
-from medgantry.inference.predictor import Predictor
+from medgantry.inference.segmenter import Segmenter
 from medgantry.ledger import Entry
 from medgantry.steps import StepRecord, reuse_or_build, step
 from medgantry.storage import ObjectStore
@@ -64,7 +64,7 @@ def predict_cohort(
     wanted = [case for case in cohort.cases if not split or case.split == split]
     if not wanted:
         raise InvalidInput(f"No case is on side {split!r}.", "Leave split empty to predict all.")
-    predictor = Predictor(bundle)
+    predictor = Segmenter(bundle)
     entries, files, cases = list(cohort.entries), [], []
     for done, case in enumerate(wanted):
         record.advance(done, len(wanted), "cases")
@@ -94,7 +94,7 @@ def predict_cohort(
     return replace(cohort, cases=cases, files=files, entries=entries, provenance=provenance)
 
 
-def _predict(predictor: Predictor, cohort: Cohort, case_id: str, store: ObjectStore) -> File:
+def _predict(predictor: Segmenter, cohort: Cohort, case_id: str, store: ObjectStore) -> File:
     with TemporaryDirectory(prefix="medgantry-predict-") as name:
         scratch = Path(name)
         files = cohort.files_of[case_id]

@@ -4,34 +4,44 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import pandas
+
 from medgantry.bundles import Bundle
-from medgantry.inference import Predictor
+from medgantry.inference import Classifier, Segmenter
 
 
 class BundleModel:
     """A bundle behind MLflow's `predict`."""
 
     def __init__(self, folder: Path) -> None:
-        self._predictor = Predictor(Bundle(folder))
+        bundle = Bundle(folder)
+        self._channels = bundle.input_channels
+        self._model = Classifier(bundle) if bundle.task == "classification" else Segmenter(bundle)
 
-    def predict(self, table: Any, params: Any = None) -> list[str]:
+    def predict(self, table: Any, params: Any = None) -> Any:
         """Predict a table of cases.
 
         Args:
-            table: A data frame; a column per channel name with paths of 3-D files, or one column `image` with
-                paths of 4-D files in the bundle's channel order.
+            table: A data frame; a column per channel name with paths of 3-D files or photos, or one column `image`
+                with paths of 4-D files in the bundle's channel order, or of photos.
             params: Unused; MLflow passes it.
 
         Returns:
-            Paths of the label maps, on the grids of their sources.
+            Segmentation: paths of the label maps, on the grids of their sources. Classification: a data frame with a
+            column per class that holds its calibrated probability.
         """
+        items = [
+            {"image": Path(row["image"]) if "image" in row else [Path(row[name]) for name in self._channels]}
+            for row in table.to_dict("records")
+        ]
+        if isinstance(self._model, Classifier):
+            found = [self._model.predict_case(item) for item in items]
+            return pandas.DataFrame([dict(zip(c.classes, c.probabilities, strict=True)) for c in found])
         folder = Path(mkdtemp(prefix="medgantry-predictions-"))
         paths = []
-        for index, row in enumerate(table.to_dict("records")):
-            channels = self._predictor.bundle.input_channels
-            item = {"image": Path(row["image"]) if "image" in row else [Path(row[name]) for name in channels]}
+        for index, item in enumerate(items):
             path = folder / f"{index:05d}.nii.gz"
-            self._predictor.predict_case(item).save(path)
+            self._model.predict_case(item).save(path)
             paths.append(str(path))
         return paths
 

@@ -3,10 +3,9 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import mlflow
 from mlflow import MlflowClient
 
-from medgantry.errors import InvalidInput
+from medgantry.registry.open_champion import download_bundle
 from medgantry.registry.register import CHAMPION
 from medgantry.storage import ObjectStore, folder_exists, publish_folder
 
@@ -26,11 +25,7 @@ def publish_champion(name: str, store: ObjectStore) -> tuple[int, str]:
     prefix = f"serving/{name}/{version}"
     if not folder_exists(store, prefix):
         with TemporaryDirectory(prefix="medgantry-publish-") as scratch:
-            folder = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=scratch))
-            found = sorted(folder.rglob("configs/metadata.json"))
-            if not found:
-                raise InvalidInput(
-                    f"models:/{name}/{version} holds no MONAI bundle.", "Register one with `register`."
-                )
-            publish_folder(store, prefix, found[0].parent.parent)
+            folder = Path(scratch) / "bundle"
+            download_bundle(name, version, folder)
+            publish_folder(store, prefix, folder)
     return version, prefix

@@ -1,4 +1,4 @@
-"""Registering a trained bundle with its evidence, and deciding who is champion."""
+"""Registering a trained bundle with its evidence, and giving the alias `champion` to who deserves it."""
 
 import shutil
 from collections.abc import Mapping
@@ -15,7 +15,9 @@ from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort
 from medgantry.errors import Mismatch
 from medgantry.evaluation.evaluation import Evaluation
+from medgantry.evaluation.independence import check_independent
 from medgantry.fingerprint import hash_value
+from medgantry.registry.gate import Decision, GateConfig, Incumbent, decide
 from medgantry.registry.golden import add_golden
 from medgantry.registry.registration import Registration
 from medgantry.steps import StepRecord, run_id
@@ -23,7 +25,10 @@ from medgantry.tracking import TrackedRun
 
 CHAMPION = "champion"
 KEY_TAG = "medgantry.key"
-MEAN_TAG = "medgantry.mean_dice"
+_NOBODY = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow answers for a model or an alias that is not there."""
+MODEL_TAG = "medgantry.model"
+"""Hash of weights and configs: the model itself, whatever it was evaluated on."""
 
 
 def register(
@@ -33,23 +38,24 @@ def register(
     evaluation_folder: Path,
     *,
     name: str,
+    gate: GateConfig,
     record: StepRecord,
 ) -> Registration:
-    """Register a version, once, and give it the alias `champion` if there is none or its mean is higher.
+    """Register a version, once, and give it the alias `champion` if the gate lets it.
 
     Raises:
-        Mismatch: If the evaluation is of other weights.
+        Mismatch: If the evaluation is of other weights or another cohort or split.
     """
-    if bundle.weights_hash != evaluation.weights_hash:
-        raise Mismatch("The evaluation is of other weights than this bundle's.", "Evaluate this bundle.")
+    _check_fits(bundle, cohort, evaluation)
     client = MlflowClient()
-    key = hash_value([bundle.weights_hash, bundle.config_hash, evaluation.key])
+    model = hash_value([bundle.weights_hash, bundle.config_hash])
+    key = hash_value([model, evaluation.key])
     version = _find(client, name, key)
     record.reused = version is not None
     if version is None:
         tags = {
             KEY_TAG: key,
-            MEAN_TAG: repr(evaluation.mean_dice),
+            MODEL_TAG: model,
             "medgantry.evaluation": evaluation.key,
             "medgantry.training": str(bundle.provenance.get("training", "")),
             "medgantry.shards": str(bundle.provenance.get("shards_spec", "")),
@@ -57,10 +63,70 @@ def register(
             "medgantry.split_hash": evaluation.split_hash,
         }
         version = _log(client, bundle, cohort, evaluation, evaluation_folder, name, tags)
-    promoted, reason = _decide(client, name, version, evaluation.mean_dice)
-    champion = int(client.get_model_version_by_alias(name, CHAMPION).version)
-    record.facts = {"model": name, "version": version, "champion": champion, "reason": reason}
-    return Registration(name=name, version=version, promoted=promoted, reason=reason, champion=champion)
+    before = find_champion(client, name)
+    decision = decide(evaluation, Incumbent(version=version, model_hash=model), before, gate)
+    if decision.promoted and not (before and before.version == version):
+        client.set_registered_model_alias(name, CHAMPION, str(version))
+    _mark(client, name, version, evaluation, decision)
+    champion = version if decision.promoted or before is None else before.version
+    record.facts = {
+        "model": name,
+        "version": version,
+        "champion": champion,
+        "promoted": decision.promoted,
+        "reason": decision.reason,
+    }
+    return Registration(
+        name=name, version=version, promoted=decision.promoted, reason=decision.reason, champion=champion
+    )
+
+
+def find_champion(client: MlflowClient, name: str) -> Incumbent | None:
+    """Who has the alias; None when the model or the alias is not there.
+
+    Raises:
+        MlflowException: If the server does not answer.
+    """
+    try:
+        version = client.get_model_version_by_alias(name, CHAMPION)
+    except MlflowException as error:
+        if error.error_code in _NOBODY:
+            return None
+        raise
+    return Incumbent(version=int(version.version), model_hash=version.tags.get(MODEL_TAG, ""))
+
+
+def _check_fits(bundle: Bundle, cohort: Cohort, evaluation: Evaluation) -> None:
+    if bundle.weights_hash != evaluation.weights_hash:
+        raise Mismatch("The evaluation is of other weights than this bundle's.", "Evaluate this bundle.")
+    found, wanted = (cohort.cohort_hash, cohort.split_hash), (evaluation.cohort_hash, evaluation.split_hash)
+    if found != wanted:
+        raise Mismatch(
+            f"The evaluation is of cohort {wanted[0][:12]} with split {wanted[1][:12] or 'none'}; the cohort in hand "
+            f"is {found[0][:12]} with split {found[1][:12] or 'none'}.",
+            "Register with the cohort that was evaluated.",
+        )
+    check_independent(cohort, bundle)
+
+
+def _mark(client: MlflowClient, name: str, version: int, evaluation: Evaluation, decision: Decision) -> None:
+    """Write decision and reason where the registry's reader sees them."""
+    tags = {"medgantry.promoted": str(decision.promoted).lower(), "medgantry.reason": decision.reason[:4900]}
+    for tag, value in tags.items():
+        client.set_model_version_tag(name, str(version), tag, value)
+    metric, of = evaluation.primary
+    value = evaluation.metrics.get(metric, {}).get(of)
+    measured = (
+        f"{of} {metric} {value['estimate']:.4f} ({value['low']:.4f} to {value['high']:.4f}), {value['n']} cases"
+        if value
+        else f"{of} {metric} not defined"
+    )
+    verdict = "Promoted" if decision.promoted else "Not promoted"
+    client.update_model_version(
+        name,
+        str(version),
+        f"{measured}. {verdict}: {decision.reason}. The model card is evidence/report.html.",
+    )
 
 
 def _find(client: MlflowClient, name: str, key: str) -> int | None:
@@ -85,8 +151,9 @@ def _log(
         shutil.copytree(bundle.folder, folder)
         add_golden(folder, cohort, evaluation, evaluation_folder)
         (folder / "evidence").mkdir()
-        for file in ("metrics.json", "cases.parquet", "report.html"):
-            shutil.copy(evaluation_folder / file, folder / "evidence" / file)
+        for path in sorted(evaluation_folder.iterdir()):
+            if path.is_file():
+                shutil.copy(path, folder / "evidence" / path.name)
         mlflow.start_run(run_id=tracked.run_id)
         try:
             info: Any = mlflow.pyfunc.log_model(
@@ -102,18 +169,3 @@ def _log(
     for tag, value in tags.items():
         client.set_model_version_tag(name, str(version), tag, value)
     return version
-
-
-def _decide(client: MlflowClient, name: str, version: int, mean: float) -> tuple[bool, str]:
-    try:
-        current = client.get_model_version_by_alias(name, CHAMPION)
-    except MlflowException:
-        client.set_registered_model_alias(name, CHAMPION, str(version))
-        return True, "there was no champion"
-    if int(current.version) == version:
-        return True, "it is the champion already"
-    theirs = float(current.tags[MEAN_TAG])
-    if mean > theirs:
-        client.set_registered_model_alias(name, CHAMPION, str(version))
-        return True, f"mean Dice {mean:.4f} is higher than {theirs:.4f} of version {current.version}"
-    return False, f"mean Dice {mean:.4f} is not higher than {theirs:.4f} of version {current.version}"

@@ -26,7 +26,7 @@ def deploy(release: Release, target: Target, store: ObjectStore, record: StepRec
         The endpoint's address.
 
     Raises:
-        DeploymentFailed: If the endpoint is not ready in time, or its label map differs from evaluation's; what
+        DeploymentFailed: If the endpoint is not ready in time, or it answers otherwise than evaluation did; what
             was served before goes on being served.
     """
     try:
@@ -46,8 +46,7 @@ def _prove(endpoint: Endpoint, release: Release, store: ObjectStore) -> GoldenCh
     check = check_golden(endpoint, release, store)
     if not check.equal:
         raise DeploymentFailed(
-            f"{endpoint.url} gives another label map for case {check.golden} than evaluation stored "
-            f"({check.different_voxels} voxels differ).",
+            f"{endpoint.url} answers case {check.golden} otherwise than evaluation did: {check.difference}.",
             "The versions of torch or MONAI differ between training and serving.",
         )
     return check

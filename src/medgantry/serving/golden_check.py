@@ -1,4 +1,4 @@
-"""The proof of an endpoint: it answers the golden case with the label map that evaluation stored."""
+"""The proof of an endpoint: it answers the golden case as evaluation did."""
 
 import json
 import time
@@ -19,6 +19,8 @@ from medgantry.storage.folders import published_hash
 _ROUTING_SECONDS = 60.0
 """How long requests may still meet an older release after the place said it is ready."""
 _REQUEST_SECONDS = 600.0
+_SAME_PROBABILITY = 1e-4
+"""Machines of other kinds add up in another order; label maps, being thresholded, are the same voxel for voxel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,8 @@ class GoldenCheck:
     golden: str
     """The case."""
     equal: bool
-    different_voxels: int
+    difference: str
+    """In words; empty when equal."""
     seconds: float
 
     def document(self) -> dict[str, Any]:
@@ -45,38 +48,58 @@ def check_golden(endpoint: Endpoint, release: Release, store: ObjectStore) -> Go
     with TemporaryDirectory(prefix="medgantry-golden-") as scratch:
         folder = Path(scratch) / "bundle"
         fetch_folder(store, release.prefix, folder)
-        golden = Golden.open(folder)
-        answer_key = f"deployments/{endpoint.model}.golden.nii.gz"
-        request = _request(golden, release, answer_key, store)
-        seconds = _ask(endpoint, published_hash(store, release.prefix), request)
-        answer = Path(scratch) / "answer.nii.gz"
-        store.download(answer_key, answer)
-        found = np.asanyarray(nibabel.load(answer).dataobj)
-        wanted = np.asanyarray(nibabel.load(golden.folder / LABELS).dataobj)
-    different = int((found != wanted).sum()) if found.shape == wanted.shape else int(wanted.size)
-    return GoldenCheck(
-        golden=golden.case_id, equal=not different, different_voxels=different, seconds=seconds
-    )
-
-
-def _request(golden: Golden, release: Release, answer_key: str, store: ObjectStore) -> dict[str, Any]:
-    return {
-        "inputs": [
-            {
-                "name": channel,
-                "shape": [1],
-                "datatype": "BYTES",
-                "data": [store.uri(f"{release.prefix}/{FOLDER}/{file}")],
-                "parameters": {"channel_index": index},
+        golden, wanted = Golden.open(folder), published_hash(store, release.prefix)
+        if golden.probabilities:
+            seconds, answer = _ask(endpoint, wanted, {"inputs": _inputs(golden, release, store)})
+            difference = _compare_classes(answer, golden)
+        else:
+            key = f"deployments/{endpoint.model}.golden.nii.gz"
+            request = {
+                "inputs": _inputs(golden, release, store),
+                "parameters": {"output_uri": store.uri(key)},
             }
-            for channel, (file, index) in golden.channels.items()
-        ],
-        "parameters": {"output_uri": store.uri(answer_key)},
-    }
+            seconds, _ = _ask(endpoint, wanted, request)
+            store.download(key, Path(scratch) / "answer.nii.gz")
+            difference = _compare_labels(Path(scratch) / "answer.nii.gz", golden)
+    return GoldenCheck(golden=golden.case_id, equal=not difference, difference=difference, seconds=seconds)
 
 
-def _ask(endpoint: Endpoint, wanted: str, request: dict[str, Any]) -> float:
-    """Ask until the wanted release answers; returns the seconds it took."""
+def _compare_labels(answer: Path, golden: Golden) -> str:
+    found = np.asanyarray(nibabel.load(answer).dataobj)
+    wanted = np.asanyarray(nibabel.load(golden.folder / LABELS).dataobj)
+    if found.shape != wanted.shape:
+        return f"the label map is {found.shape}, {wanted.shape} was wanted"
+    different = int((found != wanted).sum())
+    return f"{different} voxels differ" if different else ""
+
+
+def _compare_classes(answer: dict[str, Any], golden: Golden) -> str:
+    outputs = {output["name"]: output["data"] for output in answer["outputs"]}
+    found = dict(zip(outputs["classes"], outputs["probabilities"], strict=True))
+    if set(found) != set(golden.probabilities):
+        return f"the classes are {sorted(found)}, {sorted(golden.probabilities)} were wanted"
+    far = {name: abs(found[name] - value) for name, value in golden.probabilities.items()}
+    name = max(far, key=lambda name: far[name])
+    if far[name] <= _SAME_PROBABILITY:
+        return ""
+    return f"the probability of {name} is {found[name]:.6f}, {golden.probabilities[name]:.6f} was wanted"
+
+
+def _inputs(golden: Golden, release: Release, store: ObjectStore) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": channel,
+            "shape": [1],
+            "datatype": "BYTES",
+            "data": [store.uri(f"{release.prefix}/{FOLDER}/{file}")],
+            "parameters": {"channel_index": index},
+        }
+        for channel, (file, index) in golden.channels.items()
+    ]
+
+
+def _ask(endpoint: Endpoint, wanted: str, request: dict[str, Any]) -> tuple[float, dict[str, Any]]:
+    """Ask until the wanted release answers; returns the seconds it took and the answer."""
     url = f"{endpoint.url}/v2/models/{endpoint.model}/infer"
     deadline = time.monotonic() + _ROUTING_SECONDS
     while True:
@@ -85,9 +108,10 @@ def _ask(endpoint: Endpoint, wanted: str, request: dict[str, Any]) -> float:
             response = urllib3.request("POST", url, json=request, timeout=_REQUEST_SECONDS)
         except urllib3.exceptions.HTTPError as error:
             raise DeploymentFailed(f"{url} does not answer: {error}.") from error
-        found = json.loads(response.data).get("model_version") if response.status == 200 else None
+        answer = json.loads(response.data) if response.status == 200 else {}
+        found = answer.get("model_version")
         if found == wanted:
-            return time.monotonic() - began
+            return time.monotonic() - began, answer
         if time.monotonic() > deadline:
             raise DeploymentFailed(
                 f"{url} answered {response.status}: {response.data[:500]!r}."

@@ -1,9 +1,7 @@
 """The model server: `python -m medgantry.serving.server --name N (--prefix serving/N/1 | --folder DIR)`.
 
-Open Inference Protocol v2. One input per channel, named as the channel, datatype BYTES, holding the URI of its
-file; a 4-D file's channel is chosen by the parameter `channel_index`. The output `label_map` comes inline, or,
-with the request parameter `output_uri`, is written there as NIfTI. A response's `model_version` is the hash of
-the served copy.
+Open Inference Protocol v2; what a request holds depends on the bundle's task (`volume_answers`, `photo_answers`). A
+response's `model_version` is the hash of the served copy.
 """
 
 import argparse
@@ -13,19 +11,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import kserve.model_server
-from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
+from kserve import InferRequest, InferResponse, Model, ModelServer
 from kserve.errors import InvalidInput as BadRequest
 from kserve.protocol.rest.server import RESTServer
 
 from medgantry.bundles import Bundle
-from medgantry.bundles.case_files import bring_case
-from medgantry.cohort import File
 from medgantry.errors import InvalidInput, MedgantryError
-from medgantry.fingerprint import hash_file
-from medgantry.inference import Prediction, Predictor
 from medgantry.processes import die_with_parent
+from medgantry.serving.photo_answers import PhotoAnswers
+from medgantry.serving.volume_answers import VolumeAnswers
 from medgantry.storage import ObjectStore, fetch_folder
-from medgantry.storage.files import locate
 from medgantry.storage.folders import copied_hash
 
 
@@ -35,90 +30,42 @@ class BundleServer(Model):  # type: ignore[misc]
     def __init__(self, name: str, folder: Path) -> None:
         super().__init__(name)
         self._release = copied_hash(folder)
-        self._predictor = Predictor(Bundle(folder))
+        bundle = Bundle(folder)
+        self._answers = PhotoAnswers(bundle) if bundle.task == "classification" else VolumeAnswers(bundle)
         self._busy = asyncio.Lock()
         self.ready = True
 
     def get_input_types(self) -> list[dict[str, Any]]:
-        """One URI per channel."""
-        channels = self._predictor.bundle.input_channels
-        return [{"name": name, "datatype": "BYTES", "shape": [1]} for name in channels]
+        """What a request holds."""
+        return self._answers.inputs()
 
     def get_output_types(self) -> list[dict[str, Any]]:
-        """A label map, or nothing but its URI."""
-        return [{"name": "label_map", "datatype": "UINT8", "shape": [-1, -1, -1]}]
+        """What an answer holds."""
+        return self._answers.outputs()
 
     async def predict(
-        self, payload: InferRequest, headers: Any = None, response_headers: Any = None
-    ) -> InferResponse:
-        """Predict one case; cases wait for each other, as each takes the whole machine."""
+        self, payload: InferRequest | dict[str, Any], headers: Any = None, response_headers: Any = None
+    ) -> InferResponse | dict[str, Any]:
+        """Predict; requests wait for each other, as each takes the whole machine."""
         async with self._busy:
             try:
                 return await asyncio.to_thread(self._answer, payload)
             except MedgantryError as error:
                 raise BadRequest(str(error)) from error
 
-    def _answer(self, request: InferRequest) -> InferResponse:
-        output_uri = (request.parameters or {}).get("output_uri", "")
-        with TemporaryDirectory(prefix="medgantry-request-") as name:
-            scratch = Path(name)
-            files = [_request_file(tensor, scratch) for tensor in request.inputs]
-            item = bring_case(files, self._predictor.bundle.input_channels, scratch)
-            prediction = self._predictor.predict_case(item)
-            if output_uri:
-                _write(prediction, str(output_uri), scratch)
-        shape = list(prediction.labels.shape)
-        if output_uri:
-            output = InferOutput(name="label_map_uri", shape=[1], datatype="BYTES", data=[str(output_uri)])
-        else:
-            output = InferOutput(name="label_map", shape=shape, datatype="UINT8")
-            output.set_data_from_numpy(prediction.labels, binary_data=bool(request.use_binary_outputs))
+    def _answer(self, request: InferRequest | dict[str, Any]) -> InferResponse | dict[str, Any]:
+        if isinstance(request, dict):
+            if isinstance(self._answers, PhotoAnswers):
+                return self._answers.answer_v1(request)
+            raise InvalidInput("Volumes are asked for by the Open Inference Protocol v2.")
         return InferResponse(
             response_id=request.id or "",
             model_name=self.name,
             model_version=self._release,
-            infer_outputs=[output],
+            infer_outputs=self._answers.answer(request),
             use_binary_outputs=request.use_binary_outputs,
             requested_outputs=request.request_outputs,
         )
-
-
-def _request_file(tensor: Any, scratch: Path) -> File:
-    """A request's input as a cohort's row; the file is fetched to know its hash."""
-    value = tensor.data[0]
-    uri = value.decode() if isinstance(value, bytes) else str(value)
-    place = locate(uri)
-    if isinstance(place, Path):
-        raise InvalidInput(f"{uri} is a path of this server's; an s3:// URI was wanted.")
-    suffix = "nii.gz" if uri.endswith(".gz") else "nii"
-    fetching = scratch / f"{abs(hash(uri))}.{suffix}"
-    if not fetching.exists():
-        place[0].download(place[1], fetching)
-    sha256 = hash_file(fetching)
-    target = scratch / f"{sha256}.{suffix}"
-    if not target.exists():
-        target.hardlink_to(fetching)
-    return File(
-        case_id="request",
-        role="image",
-        channel=tensor.name,
-        channel_index=int((tensor.parameters or {}).get("channel_index", -1)),
-        uri=uri,
-        format=suffix,
-        sha256=sha256,
-        shape=(),
-        spacing_mm=(),
-        orientation="",
-    )
-
-
-def _write(prediction: Prediction, uri: str, scratch: Path) -> None:
-    place = locate(uri)
-    if isinstance(place, Path):
-        raise InvalidInput(f"output_uri must be an s3:// URI, got {uri}.")
-    path = scratch / "label_map.nii.gz"
-    prediction.save(path)
-    place[0].put_file(place[1], path)
 
 
 def _listen_on(host: str) -> None:

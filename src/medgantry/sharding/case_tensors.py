@@ -27,13 +27,22 @@ class CaseTensors:
         self._channels = bundle.input_channels
         self._transforms = deterministic_transforms(bundle, regions)
 
-    def bring(self, files: Sequence[File], scratch: Path) -> tuple[dict[str, Any], Path]:
-        """Fetch a case's files; returns the transforms' input and the scratch folder to drop after."""
+    def bring(
+        self, files: Sequence[File], scratch: Path, class_index: int | None = None
+    ) -> tuple[dict[str, Any], Path]:
+        """Fetch a case's files; returns the transforms' input and the scratch folder to drop after.
+
+        Args:
+            files: The case's rows.
+            scratch: Where they go.
+            class_index: The case's label in classification.
+        """
         scratch.mkdir(parents=True, exist_ok=True)
-        return bring_case(files, self._channels, scratch), scratch
+        item: dict[str, Any] = dict(bring_case(files, self._channels, scratch))
+        return (item if class_index is None else item | {"label": class_index}), scratch
 
     def __call__(self, brought: tuple[dict[str, Any], Path]) -> dict[str, np.ndarray[Any, Any]]:
-        """Name -> array (C, i, j, k) of every tensor the transforms make."""
+        """Name -> array of every tensor the transforms make: (C, i, j, k), (C, i, j), or a class index."""
         item, scratch = brought
         try:
             result = self._transforms(item)
@@ -42,5 +51,5 @@ class CaseTensors:
         return {
             str(key): torch.as_tensor(value).numpy()
             for key, value in result.items()
-            if isinstance(value, torch.Tensor | np.ndarray)
+            if isinstance(value, torch.Tensor | np.ndarray | int)
         }

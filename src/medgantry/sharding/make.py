@@ -24,7 +24,8 @@ class ShardMaker:
 
     def __init__(self, cohort: Cohort, bundle: Bundle, store: ObjectStore) -> None:
         self._cohort, self._store = cohort, store
-        self._transforms = CaseTensors(bundle, cohort.region_codes())
+        self._transforms = CaseTensors(bundle, bundle.label_codes(cohort))
+        self._classes = bundle.class_indices(cohort)
 
     def make(self, shard: PlannedShard, spec: str) -> dict[str, Any]:
         """Make a shard and commit it: the data first, then the sidecar that says it is done.
@@ -71,13 +72,17 @@ class ShardMaker:
         self, cases: Sequence[str], scratch: Path
     ) -> Iterator[tuple[str, dict[str, Encoded] | Exception]]:
         """Every case with its tensors, or with what went wrong; the next is fetched while one is computed."""
-        files = self._cohort.files_of
+
+        def bring(case_id: str) -> tuple[dict[str, Any], Path]:
+            files = self._cohort.files_of[case_id]
+            return self._transforms.bring(files, scratch / case_id, self._classes.get(case_id))
+
         with ThreadPoolExecutor(1) as fetcher:
             ahead = None
             for case_id, following in zip(cases, [*cases[1:], None], strict=True):
-                brought = ahead or fetcher.submit(self._transforms.bring, files[case_id], scratch / case_id)
+                brought = ahead or fetcher.submit(bring, case_id)
                 if following is not None:
-                    ahead = fetcher.submit(self._transforms.bring, files[following], scratch / following)
+                    ahead = fetcher.submit(bring, following)
                 try:
                     tensors = self._transforms(brought.result())
                     yield case_id, {name: encode(array) for name, array in tensors.items()}

@@ -2,7 +2,7 @@
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -106,10 +106,11 @@ def plan_shards(cohort: Cohort, bundle: Bundle, *, shard_mib: float) -> ShardPla
         filled, index = heapq.heappop(lightest)
         members[index].append(case_id)
         heapq.heappush(lightest, (filled + sizes[case_id], index))
-    codes = {name: cohort.region_codes()[name] for name in bundle.outputs}
+    codes = bundle.label_codes(cohort)
     spec = hash_value([SCHEMA_NAME, bundle.transform_fingerprint, codes, code_fingerprint()])
+    classes = bundle.class_indices(cohort)
     shards = [
-        PlannedShard(shard_id=_shard_id(spec, sorted(cases), cohort), cases=sorted(cases))
+        PlannedShard(shard_id=_shard_id(spec, sorted(cases), cohort, classes), cases=sorted(cases))
         for cases in members
     ]
     return ShardPlan(
@@ -127,10 +128,11 @@ def _bytes(files: Sequence[File], bundle: Bundle) -> int:
     return voxels * (2 * len(bundle.input_channels) + len(bundle.outputs))
 
 
-def _shard_id(spec: str, cases: Sequence[str], cohort: Cohort) -> str:
+def _shard_id(spec: str, cases: Sequence[str], cohort: Cohort, classes: Mapping[str, int]) -> str:
     content = [
         [
             case_id,
+            classes.get(case_id, ""),
             sorted([f.role, f.channel, f.channel_index, f.sha256] for f in cohort.files_of.get(case_id, ())),
         ]
         for case_id in cases

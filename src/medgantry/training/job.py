@@ -1,6 +1,7 @@
 """The job spec: all a worker needs, in the store, so that launchers pass nothing but its key."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -28,13 +29,20 @@ class Job:
     validation: Sequence[str]
     """Case ids."""
     regions: Mapping[str, list[int]]
-    """Region name -> label codes of the cohort."""
+    """Region name -> label codes of the cohort; empty for classification."""
+    classes: Mapping[str, int]
+    """Case id -> index of its class; empty for segmentation."""
     label_map: Mapping[str, int]
     shards: Sequence[Mapping[str, Any]]
     """Sidecars of the shards that hold these cases."""
     groups: Sequence[str]
     """Hashes of the groups of these cases: an external cohort may share none with them."""
     provenance: Mapping[str, Any]
+
+    def class_counts(self, outputs: int) -> list[int]:
+        """Training cases of each of the network's outputs; empty for segmentation."""
+        counts = Counter(self.classes[case_id] for case_id in self.train if self.classes)
+        return [counts[index] for index in range(outputs)] if self.classes else []
 
     @property
     def prefix(self) -> str:
@@ -87,7 +95,8 @@ def make_job(cohort: Cohort, shards: ShardSet, bundle: Bundle, *, seed: int, ran
         threads=THREADS,
         train=train,
         validation=validation,
-        regions={name: cohort.region_codes()[name] for name in bundle.outputs},
+        regions=bundle.label_codes(cohort),
+        classes={name: index for name, index in bundle.class_indices(cohort).items() if name in used},
         label_map=dict(cohort.label_map),
         shards=[shard for shard in shards.shards if used & set(shard["cases"])],
         groups=cohort.group_hashes(("train", "validation")),

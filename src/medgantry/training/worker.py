@@ -22,20 +22,24 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from medgantry.bundles import Bundle
-from medgantry.bundles.bundle import PROVENANCE, WEIGHTS, look_up
+from medgantry.bundles.bundle import PRETRAINED, PROVENANCE, WEIGHTS, look_up
 from medgantry.bundles.parser import load_weights, part, training_parser
+from medgantry.bundles.pretrained import load_pretrained
 from medgantry.errors import InvalidBundle
 from medgantry.fingerprint import canonical_json
 from medgantry.processes import die_with_parent
 from medgantry.steps import run_id
 from medgantry.storage import ObjectStore, fetch_folder, publish_folder
 from medgantry.tracking import TrackedRun
+from medgantry.training.calibrate import calibrate
 from medgantry.training.checkpoint import Checkpoints
+from medgantry.training.class_validation import ClassValidation
 from medgantry.training.history import History, log_history, log_point
 from medgantry.training.job import Job
 from medgantry.training.launchers.progress import PROGRESS_KEY
+from medgantry.training.mask_validation import MaskValidation
 from medgantry.training.samples import EpochOrder, Samples, ShardReader, derive_seed
-from medgantry.training.validation import summarise, validate
+from medgantry.training.validation import Validation, validate
 
 
 class Worker:
@@ -54,19 +58,21 @@ class Worker:
         self.ranks = int(os.environ.get("WORLD_SIZE", "1"))
         torch.manual_seed(job.seed)
         self.reader = ShardReader(job.shards, cache)
-        self.parser = training_parser(bundle, job.regions)
+        self.parser = training_parser(bundle, job.regions, job.class_counts(len(bundle.outputs)))
         self.device = _device(self.parser)
-        self.order = EpochOrder(job.train, seed=job.seed, rank=self.rank, ranks=self.ranks)
+        self.order = EpochOrder(
+            job.train, seed=job.seed, rank=self.rank, ranks=self.ranks, balance=_balance(self.parser, job)
+        )
         self.trainer = self._assemble()
         self.network: torch.nn.Module = self.trainer.network
+        load_pretrained(bundle, self.network)
         if bundle.weights:
             load_weights(bundle, self.network)
         if self.ranks > 1:
             self.trainer.network = DistributedDataParallel(self.network)
         has_scheduler = look_up(self.parser.config, "lr_scheduler") is not None
         self.scheduler = part(self.parser, "lr_scheduler") if has_scheduler else None
-        self.inferer = part(self.parser, "validate#inferer")
-        self.postprocessing = part(self.parser, "validate#postprocessing")
+        self.validation = _validation(bundle, self.parser, self.device)
         self.history = History()
         self.best_weights: dict[str, torch.Tensor] = {}
         self.checkpoints = Checkpoints(store, f"{job.prefix}/checkpoints") if self.rank == 0 else None
@@ -150,19 +156,17 @@ class Worker:
         rows: list[dict[str, Any]] = []
         if self.job.validation:
             rows = validate(
+                self.validation,
                 self.network,
                 self.reader,
                 self.job.validation,
-                self.bundle.outputs,
-                inferer=self.inferer,
-                postprocessing=self.postprocessing,
-                device=self.device,
                 rank=self.rank,
                 ranks=self.ranks,
             )
-            point |= summarise(rows, self.bundle.outputs)
+            point |= self.validation.summarise(rows)
         self.history.points.append(point)
-        metric = point.get("val_dice_mean", float(epoch))  # without validation cases the last epoch is taken
+        # Without validation cases, or with cases of one class alone, the last epoch is taken.
+        metric = point.get(self.validation.metric, float(epoch))
         if metric > self.history.best_metric:
             self.history.best_metric, self.history.best_epoch = metric, epoch
             self.history.validation = rows
@@ -183,6 +187,7 @@ class Worker:
     def _publish(self) -> None:
         folder = self.bundle.folder
         (folder / WEIGHTS).parent.mkdir(exist_ok=True)
+        (folder / PRETRAINED).unlink(missing_ok=True)
         torch.save(self.best_weights, folder / WEIGHTS)
         (folder / "history.json").write_text(canonical_json(self.history.document()))
         provenance: Mapping[str, Any] = {
@@ -193,8 +198,29 @@ class Worker:
             "label_map": dict(self.job.label_map),
             "regions": dict(self.job.regions),
         }
+        if self.bundle.task == "classification" and self.history.validation:
+            provenance = {**provenance, "calibration": calibrate(self.bundle, self.history.validation)}
         (folder / PROVENANCE).write_text(canonical_json(provenance))
         publish_folder(self.store, f"{self.job.prefix}/bundle", folder)
+
+
+def _balance(parser: ConfigParser, job: Job) -> Mapping[str, int]:
+    """Case -> class, where the config's `sampling` is `balanced`."""
+    sampling = look_up(parser.config, "sampling")
+    if sampling not in (None, "natural", "balanced"):
+        raise InvalidBundle(f"sampling must be natural or balanced, got {sampling!r}.")
+    if sampling != "balanced":
+        return {}
+    if not job.classes:
+        raise InvalidBundle("sampling: balanced needs classes, and this bundle has none.", "Use natural.")
+    return {case_id: job.classes[case_id] for case_id in job.train}
+
+
+def _validation(bundle: Bundle, parser: ConfigParser, device: torch.device) -> Validation:
+    inferer = part(parser, "validate#inferer")
+    if bundle.task == "classification":
+        return ClassValidation(bundle.outputs, inferer, device)
+    return MaskValidation(bundle.outputs, inferer, part(parser, "validate#postprocessing"), device)
 
 
 def _device(parser: ConfigParser) -> torch.device:

@@ -8,7 +8,8 @@ from medgantry.bundles import Bundle
 from medgantry.bundles.bundle import PROVENANCE, open_bundle
 from medgantry.cohort import Case, Cohort
 from medgantry.errors import InvalidInput, Mismatch
-from medgantry.evaluation.evaluation import Evaluation, check_independent
+from medgantry.evaluation.evaluation import Evaluation
+from medgantry.evaluation.independence import check_independent, unseen
 
 
 @pytest.fixture
@@ -63,13 +64,28 @@ def test_a_foreign_model_needs_an_external_cohort(bundle: Bundle) -> None:
     check_independent(_cohort("x", external=True), bundle)
 
 
+def test_cases_of_known_groups_are_not_new(bundle: Bundle) -> None:
+    cohort = _cohort("a", "b", "c")
+    trained = _trained_on(cohort, bundle)
+    assert [case.group_id for case in unseen(cohort.cases, trained)] == ["c"]
+
+
 def test_an_evaluation_comes_back_equal(tmp_path: Path) -> None:
-    row = {"case_id": "c", "group_id": "g", "region": "WT"}
-    row |= dict.fromkeys(("dice", "untrained_dice", "reference_ml", "predicted_ml"), 0.5)
-    metrics = {"dice": {"mean": {"estimate": 0.5}}}
+    row = {"case_id": "c", "group_id": "g", "region": "WT", "dice": 0.5, "hd95_mm": None}
+    interval = {"estimate": 0.5, "low": 0.4, "high": 0.6, "n": 1, "groups": 1, "method": "t"}
+    metrics = {"dice": {"mean": interval}, "untrained": {"mean": 0.1}, "tolerance_mm": 2.0}
     hashes = dict.fromkeys(("key", "cohort_hash", "split_hash", "weights_hash"), "0" * 64)
-    made = Evaluation(**hashes, split="test", metrics=metrics, rows=[row])
+    made = Evaluation(
+        **hashes,
+        task="segmentation",
+        split="test",
+        primary=["dice", "mean"],
+        metrics=metrics,
+        rows=[row],
+        champion_rows=[row],
+    )
     made.save(tmp_path / "evaluation")
     assert Evaluation.open(tmp_path / "evaluation") == made
+    assert list(made.scores()) == [("dice", "mean", interval)]
     with pytest.raises(InvalidInput, match=r"metrics\.json is missing"):
         Evaluation.open(tmp_path)

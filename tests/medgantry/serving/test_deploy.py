@@ -83,7 +83,7 @@ def model(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     golden.mkdir(parents=True)
     nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 4), np.uint8), np.eye(4)), golden / "label_map.nii")
     nibabel.save(nibabel.Nifti1Image(np.ones((4, 4, 4), np.float32), np.eye(4)), golden / "image.nii")
-    document = {"case_id": "case", "channels": {"FLAIR": ["image.nii", -1]}}
+    document = {"case_id": "case", "channels": {"FLAIR": ["image.nii", -1]}, "probabilities": {}}
     (golden / "golden.json").write_text(canonical_json(document))
     publish_folder(store, RELEASE.prefix, tmp_path / "bundle")
     monkeypatch.setattr(golden_check, "_ROUTING_SECONDS", 2.0)

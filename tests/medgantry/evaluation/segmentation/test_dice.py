@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from medgantry.evaluation.dice import dice
+from medgantry.evaluation.segmentation.dice import dice
 
 MASKS = arrays(bool, (3, 4, 2), elements=st.booleans())
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from medgantry.evaluation.dice import dice
+from medgantry.evaluation.segmentation.dice import dice
 
 _GRID = np.arange(-1.0, 4.01, 0.25)
 """Thresholds, in standard deviations over the non-zero voxels."""

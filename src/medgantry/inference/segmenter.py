@@ -1,4 +1,4 @@
-"""`Predictor`: a trained bundle applied to source volumes."""
+"""`Segmenter`: a trained segmentation bundle applied to source volumes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,20 +8,18 @@ from typing import Any
 import nibabel
 import numpy as np
 import torch
-from monai.bundle import ConfigParser
 from monai.transforms import Activationsd, AsDiscreted, Compose, Invertd, SaveImaged
 from numpy.typing import NDArray
 
 from medgantry.bundles import Bundle
-from medgantry.bundles.parser import load_weights, part
 from medgantry.errors import InvalidBundle, InvalidInput
 from medgantry.inference.label_map import regions_to_labels
+from medgantry.inference.loaded_network import LoadedNetwork
 from medgantry.inference.source_grid import to_source_grid
-from medgantry.processes import THREADS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prediction:
+class Segmentation:
     """A label map on the grid of the file it came from."""
 
     labels: NDArray[np.uint8]
@@ -39,7 +37,7 @@ class Prediction:
         nibabel.save(image, path)
 
 
-class Predictor:
+class Segmenter:
     """A bundle ready to predict.
 
     Args:
@@ -48,7 +46,8 @@ class Predictor:
     """
 
     def __init__(self, bundle: Bundle, *, untrained_seed: int | None = None) -> None:
-        torch.set_num_threads(THREADS)
+        if bundle.task != "segmentation":
+            raise InvalidBundle(f"{bundle.folder.name} is for {bundle.task}, not for segmentation.")
         self.bundle = bundle
         provenance = bundle.provenance
         if "regions" not in provenance:
@@ -57,19 +56,10 @@ class Predictor:
                 "Train it here, or add label_map and regions to provenance.json.",
             )
         self.regions: Mapping[str, list[int]] = provenance["regions"]
-        parser = ConfigParser(dict(bundle.inference_config))
-        self._device = torch.device(part(parser, "device"))
-        if untrained_seed is not None:
-            torch.manual_seed(untrained_seed)
-        network: torch.nn.Module = part(parser, "network_def")
-        if untrained_seed is None:
-            load_weights(bundle, network)
-        self._network = network.to(self._device).eval()
-        self._preprocessing = part(parser, "preprocessing")
-        self._inferer = part(parser, "inferer")
-        self._activate, self._threshold = _outputs(part(parser, "postprocessing"))
+        self._loaded = LoadedNetwork(bundle, untrained_seed=untrained_seed)
+        self._activate, self._threshold = _outputs(self._loaded.postprocessing)
 
-    def predict_case(self, item: Mapping[str, Path | list[Path]]) -> Prediction:
+    def predict_case(self, item: Mapping[str, Path | list[Path]]) -> Segmentation:
         """Predict one case.
 
         Args:
@@ -83,15 +73,11 @@ class Predictor:
         """
         source = item["image"][0] if isinstance(item["image"], list) else item["image"]
         reference = nibabel.load(source)
-        image = self._preprocessing({"image": item["image"]})["image"]
+        image = self._loaded.prepare(item["image"])
         if not hasattr(image, "affine"):
             raise InvalidBundle("The bundle's preprocessing drops the affine.", "Remove ToTensord from it.")
         affine = np.asarray(image.affine, dtype=np.float64)
-        with torch.no_grad():
-            logits = self._inferer(torch.as_tensor(image)[None].to(self._device), self._network)
-        probabilities = torch.as_tensor(
-            self._activate({"pred": torch.as_tensor(logits)[0].float().cpu()})["pred"]
-        )
+        probabilities = torch.as_tensor(self._activate({"pred": self._loaded.logits(image)})["pred"])
         shape = tuple(int(size) for size in reference.shape[:3])
         on_source = to_source_grid(probabilities.numpy(), affine, shape, reference.affine)  # type: ignore[arg-type]
         names = self.bundle.outputs
@@ -100,7 +86,7 @@ class Predictor:
         labels = regions_to_labels(on_source > self._threshold, names, self.regions)
         header = reference.header.copy()
         header.set_data_shape(shape)
-        return Prediction(labels=labels, header=header)
+        return Segmentation(labels=labels, header=header)
 
 
 def _outputs(postprocessing: Compose) -> tuple[Compose, float]:

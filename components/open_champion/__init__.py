@@ -1,0 +1,3 @@
+"""Bring the champion of a registered model."""
+
+from components.open_champion.component import open_champion as open_champion

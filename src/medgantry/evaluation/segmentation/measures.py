@@ -1,0 +1,90 @@
+"""What is made of masks' per-case rows."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from medgantry.evaluation.measures import Rows
+from medgantry.evaluation.segmentation.dice import EMPTY_POLICY
+from medgantry.evaluation.segmentation.surface_distance import EMPTY_POLICY as SURFACE_POLICY
+from medgantry.evaluation.statistics.interval import Interval
+from medgantry.evaluation.statistics.mean import clustered_mean
+
+_UNIT = (0.0, 1.0)
+
+
+class SegmentationMeasures:
+    """Means over cases, each with an interval over groups.
+
+    Args:
+        regions: The bundle's outputs.
+        tolerance_mm: Of the normalised surface distance.
+    """
+
+    primary = ("dice", "mean")
+
+    def __init__(self, regions: Sequence[str], tolerance_mm: float) -> None:
+        self._regions, self._tolerance_mm = regions, tolerance_mm
+
+    def summarise(self, rows: Rows) -> dict[str, Any]:
+        """Dice, normalised surface distance and HD95 per region, with what is empty counted."""
+        of = {name: [row for row in rows if row["region"] == name] for name in self._regions}
+        distances = {name: [row for row in of[name] if row["hd95_mm"] is not None] for name in of}
+        overall = self.overall(rows)
+        untrained = {name: float(np.mean([row["untrained_dice"] for row in of[name]])) for name in of}
+        return {
+            "dice": {
+                **{name: _mean(of[name], "dice", _UNIT).document() for name in of},
+                **({"mean": overall.document()} if overall else {}),
+            },
+            "nsd": {name: _mean(of[name], "nsd", _UNIT).document() for name in of},
+            "hd95_mm": {
+                name: _mean(measured, "hd95_mm", None).document()
+                for name, measured in distances.items()
+                if len({row["group_id"] for row in measured}) > 1
+            },
+            "untrained": {**untrained, "mean": float(np.mean(list(untrained.values())))},
+            "tolerance_mm": self._tolerance_mm,
+            "empty_policy": f"Dice: {EMPTY_POLICY}. Surfaces: {SURFACE_POLICY}",
+            "empty_references": {name: sum(row["reference_ml"] == 0 for row in of[name]) for name in of},
+            "hd95_undefined": {name: len(of[name]) - len(distances[name]) for name in of},
+            "definition": "per case, averaged over cases per region; Dice then over regions",
+        }
+
+    def overall(self, rows: Rows) -> Interval | None:
+        """Dice, averaged over regions in each case."""
+        means, groups = _case_means(rows)
+        if not means:
+            return None
+        return clustered_mean(list(means.values()), [groups[name] for name in means], bounds=_UNIT)
+
+    def difference(self, candidate: Rows, champion: Rows) -> Interval | None:
+        """Mean Dice, candidate minus champion, case by case."""
+        ours, groups = _case_means(candidate)
+        theirs, _ = _case_means(champion)
+        shared = sorted(set(ours) & set(theirs))
+        if len({groups[name] for name in shared}) < 2:
+            return None
+        return clustered_mean(
+            [ours[name] - theirs[name] for name in shared], [groups[name] for name in shared]
+        )
+
+    def case_score(self, rows: Rows) -> float:
+        """Dice, averaged over regions."""
+        return float(np.mean([row["dice"] for row in rows]))
+
+
+def _case_means(rows: Rows) -> tuple[dict[str, float], dict[str, str]]:
+    """Case -> Dice over regions, and case -> group."""
+    values: Mapping[str, list[float]] = defaultdict(list)
+    for row in rows:
+        values[str(row["case_id"])].append(float(row["dice"]))
+    groups = {str(row["case_id"]): str(row["group_id"]) for row in rows}
+    return {name: float(np.mean(found)) for name, found in values.items()}, groups
+
+
+def _mean(rows: Rows, column: str, bounds: tuple[float, float] | None) -> Interval:
+    values = [float(row[column]) for row in rows]
+    return clustered_mean(values, [str(row["group_id"]) for row in rows], bounds=bounds)
