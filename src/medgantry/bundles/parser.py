@@ -69,14 +69,19 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     """A state dict from a file of tensors.
 
     Raises:
-        InvalidBundle: If it holds more than tensors.
+        InvalidBundle: If it holds more than tensors, or no state dict.
     """
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise InvalidBundle(
             f"{path.name} cannot be read as tensors alone: {error}.",
             "Save the network's state_dict with torch.save; pickled objects are code and are never loaded.",
         ) from error
-    inner: dict[str, torch.Tensor] = state.get("model", state)
+    inner = state.get("model", state) if isinstance(state, dict) else state
+    if not isinstance(inner, dict):
+        raise InvalidBundle(
+            f"{path.name} holds a {type(inner).__name__}, no state dict.",
+            "Save the network's state_dict with torch.save.",
+        )
     return inner

@@ -30,7 +30,7 @@ def load_pretrained(bundle: Bundle, network: torch.nn.Module) -> None:
     fitting = {
         name: tensor
         for name, tensor in found.items()
-        if name in wanted and tensor.shape == wanted[name].shape
+        if name in wanted and isinstance(tensor, torch.Tensor) and tensor.shape == wanted[name].shape
     }
     if len(fitting) < _LEAST_SHARE * len(wanted):
         raise InvalidBundle(
