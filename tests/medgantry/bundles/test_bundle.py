@@ -7,13 +7,15 @@ import pytest
 import torch
 
 from medgantry.bundles import Bundle
-from medgantry.bundles.bundle import open_bundle
+from medgantry.bundles.bundle import look_up, open_bundle, set_config
 from medgantry.bundles.parser import load_weights
 from medgantry.cohort import Case, Cohort
 from medgantry.errors import InvalidBundle, InvalidInput, Mismatch, ObjectMissing
 from medgantry.storage import ObjectStore, publish_folder
 
 OURS = "medgantry:brain_tumor_segmentation"
+LESIONS = "medgantry:skin_lesion_classification"
+OUTPUT = "network_data_format#outputs#pred"
 
 
 @pytest.fixture
@@ -188,3 +190,133 @@ def test_weights_that_are_more_than_tensors_are_refused(bundle: Bundle, content:
         path.write_bytes(path.read_bytes()[:100] if content == "cut" else b"no weights")
     with pytest.raises(InvalidBundle, match="tensors alone"):
         load_weights(Bundle(bundle.folder), torch.nn.Linear(1, 1))
+
+
+def _lesions(folder: Path, **changes: Any) -> Bundle:
+    """Our classification bundle, its output described otherwise."""
+    described = {f"{OUTPUT}#{key}": value for key, value in changes.items()}
+    return open_bundle(LESIONS, json.dumps(described), folder)
+
+
+def _diagnosed(*names: str, target: str = "diagnosis", channel: str = "RGB") -> Cohort:
+    cases = [
+        Case(case_id=f"case-{number}", group_id=str(number), targets={target: name, "sex": "male"})
+        for number, name in enumerate(names)
+    ]
+    return Cohort(cases=cases, files=[], entries=[], channels=[channel], label_map={}, regions={})
+
+
+def test_our_classification_bundle_takes_photos_and_names_its_classes(tmp_path: Path) -> None:
+    lesions = _lesions(tmp_path / "lesions")
+    assert lesions.task == "classification"
+    assert lesions.input_channels == ["RGB"]
+    assert lesions.outputs == ["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"]
+    assert lesions.target == "diagnosis"
+
+
+@pytest.mark.parametrize(
+    ("described", "task"),
+    [
+        ({"type": "probabilities", "format": "classes"}, "classification"),
+        ({"type": "probability", "format": "other"}, "classification"),
+        ({"type": "probabilities", "format": "other"}, "classification"),
+        ({"type": "image", "format": "classification"}, "classification"),
+        ({"type": "image", "format": "classes"}, "classification"),
+        ({"type": "image", "format": "segmentation"}, "segmentation"),
+        ({"type": "feature", "format": "hovernet"}, "segmentation"),
+    ],
+)
+def test_the_task_is_read_as_monais_bundles_write_it(
+    tmp_path: Path, described: dict[str, str], task: str
+) -> None:
+    assert _lesions(tmp_path / "b", **described).task == task
+
+
+def test_a_segmentation_bundle_knows_no_class(bundle: Bundle) -> None:
+    assert bundle.task == "segmentation"
+    cohort = _cohort(["FLAIR", "T1w", "T1gd", "T2w"], ["TC", "WT", "ET"])
+    assert bundle.class_indices(cohort) == {}
+    assert bundle.label_codes(cohort) == {"TC": [1], "WT": [1], "ET": [1]}
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (["R", "G", "B"], ["RGB"]),
+        (["red", "green", "blue"], ["RGB"]),
+        (["Red", "Green", "Blue"], ["RGB"]),
+        (["R", "G"], ["R", "G"]),
+        (["B", "G", "R"], ["B", "G", "R"]),
+        (["R", "G", "B", "alpha"], ["R", "G", "B", "alpha"]),
+        (["grey"], ["grey"]),
+    ],
+)
+def test_red_green_and_blue_are_one_channel(tmp_path: Path, names: list[str], wanted: list[str]) -> None:
+    channels = {str(index): name for index, name in enumerate(names)}
+    override = {"network_data_format#inputs#image#channel_def": channels}
+    assert open_bundle(LESIONS, json.dumps(override), tmp_path / "b").input_channels == wanted
+
+
+def test_the_target_is_the_bundles_or_the_diagnosis(tmp_path: Path) -> None:
+    lesions = _lesions(tmp_path / "b", target="grade")
+    assert lesions.target == "grade"
+    assert lesions.class_indices(_diagnosed("nv", "akiec", target="grade")) == {"case-0": 5, "case-1": 0}
+    del lesions.metadata["network_data_format"]["outputs"]["pred"]["target"]
+    assert lesions.target == "diagnosis"
+
+
+def test_classes_are_counted_in_the_bundles_order(tmp_path: Path) -> None:
+    classes = {"10": "b", "2": "c", "0": "a"}
+    lesions = _lesions(tmp_path / "b", channel_def=classes)
+    assert lesions.outputs == ["a", "c", "b"]
+    cohort = _diagnosed("b", "a", "c", "b")
+    assert list(lesions.class_indices(cohort).values()) == [2, 0, 1, 2]
+    assert lesions.label_codes(cohort) == {}
+
+
+def test_a_cohort_with_other_classes_is_refused_by_name(tmp_path: Path) -> None:
+    lesions = _lesions(tmp_path / "b")
+    lesions.check_cohort(_diagnosed("mel", "nv"))  # not every class needs a case
+    with pytest.raises(Mismatch, match=r"'akiec', .*'diagnosis' has \['cyst', 'scar'\]"):
+        lesions.check_cohort(_diagnosed("mel", "scar", "cyst", "scar"))
+    with pytest.raises(Mismatch, match=r"\['nothing'\]"):
+        lesions.check_cohort(_diagnosed("mel", ""))
+    with pytest.raises(Mismatch, match=r"\['nothing'\]"):
+        lesions.check_cohort(_diagnosed("mel", target="grade"))
+    with pytest.raises(Mismatch, match="RGB"):
+        lesions.check_cohort(_diagnosed("mel", channel="grey"))
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "json"])
+def test_setting_a_config_changes_that_id_alone(tmp_path: Path, suffix: str) -> None:
+    folder = _lesions(tmp_path / "b").folder
+    path = folder / f"configs/inference.{suffix}"
+    before = Bundle(folder).inference_config
+    if suffix == "json":
+        (folder / "configs/inference.yaml").unlink()
+        path.write_text(json.dumps(before))
+    assert set_config(folder, "inference", "temperature", 1.7361)
+    assert set_config(folder, "inference", "preprocessing#transforms#1#mode", "area")
+    after = Bundle(folder).inference_config
+    assert after["temperature"] == 1.7361
+    assert look_up(after, "preprocessing#transforms#1#mode") == "area"
+    after["temperature"] = before["temperature"]
+    after["preprocessing"]["transforms"][1]["mode"] = "bilinear"
+    assert after == before
+    assert [file.name for file in sorted((folder / "configs").glob("inference.*"))] == [path.name]
+
+
+@pytest.mark.parametrize("name", ["heat", "temperature#deeper", "preprocessing#transforms#99"])
+def test_setting_an_id_that_is_not_there_changes_nothing(tmp_path: Path, name: str) -> None:
+    folder = _lesions(tmp_path / "b").folder
+    before = (folder / "configs/inference.yaml").read_bytes()
+    assert not set_config(folder, "inference", name, 2.0)
+    assert (folder / "configs/inference.yaml").read_bytes() == before
+
+
+def test_classification_prepares_the_image_as_training_does(tmp_path: Path) -> None:
+    lesions = _lesions(tmp_path / "b")
+    train, inference = lesions.train_config, lesions.inference_config
+    assert inference["preprocessing"]["transforms"] == train["train"]["deterministic_transforms"]
+    for name in ("image_size", "network_def"):
+        assert inference[name] == train[name]
