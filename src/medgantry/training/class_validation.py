@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from medgantry.errors import InvalidInput
 from medgantry.evaluation.classification.auc import auc
 from medgantry.evaluation.classification.calibration import negative_log_likelihood
 from medgantry.evaluation.classification.temperature import apply_temperature
@@ -52,6 +53,18 @@ class ClassValidation:
 
 
 def as_arrays(rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Class indices (n,) and logits (n, classes) of a validation's rows."""
+    """Class indices (n,) and logits (n, classes) of a validation's rows.
+
+    Raises:
+        InvalidInput: If a logit is not finite: the network diverged.
+    """
     reference = np.array([row["class_index"] for row in rows], dtype=np.int64)
-    return reference, np.array([row["logits"] for row in rows], dtype=np.float64)
+    logits = np.array([row["logits"] for row in rows], dtype=np.float64)
+    diverged = [row["case_id"] for row in rows if not np.isfinite(row["logits"]).all()]
+    if diverged:
+        raise InvalidInput(
+            f"The network's logits are not finite for {len(diverged)} of {len(rows)} validation cases, first for "
+            f"{diverged[0]}.",
+            "Lower the learning rate, or switch amp off.",
+        )
+    return reference, logits

@@ -22,4 +22,6 @@ class FocalLoss(torch.nn.Module):
     def forward(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Mean loss of logits (B, C) against class indices (B)."""
         loss = cross_entropy(logits, target, reduction="none")
-        return ((1 - torch.exp(-loss)) ** self.gamma * loss).mean()
+        # A gamma below 1 has no finite slope at 0, where float puts a case that is known for certain.
+        unknown = torch.clamp(-torch.expm1(-loss), min=torch.finfo(loss.dtype).tiny)
+        return (unknown**self.gamma * loss).mean()
