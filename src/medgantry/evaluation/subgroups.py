@@ -32,8 +32,13 @@ def subgroups(cases: Iterable[Case], *, target: str) -> dict[tuple[str, str], se
         (name, value): members
         for name, values in sorted(found.items())
         if 1 < len(values) <= _MOST_VALUES
-        for value, members in sorted(values.items())
+        for value, members in sorted(values.items(), key=lambda item: _place(item[0]))
     }
+
+
+def _place(value: str) -> tuple[bool, bool, str]:
+    """Youngest first, unknown last."""
+    return value == "unknown", not value.startswith("under "), value
 
 
 def age_band(value: str) -> str:

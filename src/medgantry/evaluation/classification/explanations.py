@@ -81,4 +81,5 @@ class _Explainer:
         return figure(
             path,
             f"<b>{escape(case_id)}</b>: is {escape(row['reference'])}, answered {escape(row['predicted'])} ({share:.0%})",
+            case_id,
         )

@@ -7,6 +7,7 @@ from typing import Any
 from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort
 from medgantry.evaluation.evaluation import Evaluation
+from medgantry.evaluation.report.titles import of_what, titles
 from medgantry.evaluation.subgroups import LEAST_GROUPS
 from medgantry.fingerprint import code_fingerprint
 from medgantry.page import items, table
@@ -57,9 +58,24 @@ def limits(evaluation: Evaluation, bundle: Bundle) -> list[str]:
         )
     if not metrics["subgroups"]:
         found.append("The cohort says nothing about its cases that subgroups could be made of.")
-    found += [str(text) for text in metrics.get("undefined", [])]
+    found += _undefined(metrics)
     found.append("The model was not tested by clinicians in use.")
     return ["<h2>Limits</h2>", items(found)]
+
+
+def _undefined(metrics: Mapping[str, Any]) -> list[str]:
+    """What these cases do not define: the metrics of one reason in one sentence, and the classes alike."""
+    known = titles(metrics)
+    missing: dict[tuple[str, str], list[str]] = {}
+    for text in metrics.get("undefined", ()):
+        metric, rest = str(text).split(" of ", 1)
+        name, reason = rest.rsplit(": ", 1)
+        shown = known[metric].short if metric in known else metric.upper()
+        missing.setdefault((of_what(name), reason), []).append(shown)
+    alike: dict[tuple[str, str], list[str]] = {}
+    for (name, reason), metrics_of in missing.items():
+        alike.setdefault((", ".join(metrics_of), reason), []).append(name)
+    return [f"{', '.join(names)}: {reason} Not defined: {which}." for (which, reason), names in alike.items()]
 
 
 def provenance(evaluation: Evaluation, cohort: Cohort, bundle: Bundle) -> list[str]:

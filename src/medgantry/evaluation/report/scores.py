@@ -1,69 +1,109 @@
-"""Numbers with intervals: overall, beside the champion, and in subgroups."""
+"""Numbers with intervals: of all cases in one table, of each class or region in another."""
 
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 from medgantry.evaluation.evaluation import Evaluation
-from medgantry.evaluation.subgroups import LEAST_GROUPS
-from medgantry.page import table
+from medgantry.evaluation.report.digits import ABSENT, decimals, limits_of, number, share, stacked
+from medgantry.evaluation.report.titles import Title, of_what, titles
+from medgantry.page import items, table
 
-_TITLES = {
-    "accuracy": "Accuracy",
-    "auc": "Area under the ROC curve, class against the others",
-    "balanced_accuracy": "Balanced accuracy (mean sensitivity over classes)",
-    "brier": "Brier score (0 is best)",
-    "dice": "Dice",
-    "frozen_sensitivity": "Sensitivity at the operating point fixed on the validation cases",
-    "frozen_specificity": "Specificity at the operating point fixed on the validation cases",
-    "hd95_mm": "95 % Hausdorff distance, mm (0 is best)",
-    "nll": "Log loss, nat (0 is best)",
-    "nsd": "Normalised surface distance",
-    "pr_auc": "Area under the precision-recall curve (average precision)",
-    "recall": "Sensitivity of the most probable class",
-    "sensitivity": "Sensitivity at fixed specificity, read from this ROC curve",
-}
+_OVERALL = ("macro", "all", "mean")
+"""Names that stand for all classes or regions together."""
 
-
-def headline(evaluation: Evaluation) -> str:
-    """The primary metric in one sentence."""
-    metric, name = evaluation.primary
-    value = evaluation.metrics.get(metric, {}).get(name)
-    if value is None:
-        return f"<p class=lead>{escape(name)} {escape(metric)}: not defined by these cases.</p>"
-    return (
-        f"<p class=lead>{escape(name)} {escape(_title(metric).split(',')[0])}: <b>{value['estimate']:.3f}</b> "
-        f"({value['low']:.3f} to {value['high']:.3f}; {value['n']} cases of {value['groups']} groups)</p>"
-    )
+Scores = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 def score_sections(evaluation: Evaluation) -> list[str]:
-    """A table per metric; intervals of 95 %, groups being what is independent."""
-    parts = ["<h2>Metrics</h2>"]
-    by_metric: dict[str, list[list[str]]] = {}
-    methods: dict[str, str] = {}
+    """All cases, then every class or region, then what was measured how."""
+    known = titles(evaluation.metrics)
+    scores = _by_metric(evaluation, known)
+    part = "class" if evaluation.task == "classification" else "region"
+    return [
+        "<h2>Metrics</h2>",
+        "<p class=note>Intervals are of 95 %; groups (patients or lesions) are what is independent.</p>",
+        "<h3>All cases</h3>",
+        _overall(scores, known),
+        f"<h3>By {part}</h3>",
+        _parts(evaluation, scores, known, part),
+        *_policies(evaluation.metrics),
+        *_baselines(evaluation.metrics),
+        "<h3>How to read them</h3>",
+        _explained(scores, known),
+    ]
+
+
+def _by_metric(evaluation: Evaluation, known: Mapping[str, Title]) -> dict[str, dict[str, Mapping[str, Any]]]:
+    found: dict[str, dict[str, Mapping[str, Any]]] = {metric: {} for metric in known}
     for metric, name, value in evaluation.scores():
-        if metric not in _TITLES:
-            continue
-        by_metric.setdefault(metric, []).append(_cells(name, value))
-        methods[metric] = str(value["method"])
-    for metric, rows in by_metric.items():
-        parts.append(f"<h3>{escape(_title(metric))}</h3>")
-        parts.append(table(["", "estimate", "95 % interval", "cases", "groups"], rows))
-        parts.append(f"<p class=note>Interval: {escape(methods[metric])}.</p>")
-    return [*parts, *_policies(evaluation.metrics), *_baselines(evaluation.metrics)]
+        if metric in known:
+            found[metric][name] = value
+    return {metric: values for metric, values in found.items() if values}
+
+
+def _overall(scores: Scores, known: Mapping[str, Title]) -> str:
+    rows = []
+    for metric, values in scores.items():
+        places = decimals(values.values(), known[metric].least_decimals)
+        for name in _OVERALL:
+            if name in values:
+                value, over = values[name], of_what(name)
+                rows.append(
+                    [
+                        known[metric].short + (f", {over}" if over else ""),
+                        number(value["estimate"], places),
+                        limits_of(value, places),
+                        known[metric].best,
+                        str(value["n"]),
+                        str(value["groups"]),
+                    ]
+                )
+    return table(["", "estimate", "95 % interval", "best", "cases", "groups"], rows, right=range(1, 6))
+
+
+def _parts(evaluation: Evaluation, scores: Scores, known: Mapping[str, Title], part: str) -> str:
+    """One row per class or region, one column per metric."""
+    names = list(dict.fromkeys(name for values in scores.values() for name in values if name not in _OVERALL))
+    shown = {metric: values for metric, values in scores.items() if set(values) & set(names)}
+    extra = _counts(evaluation)
+    order = list(evaluation.metrics["confusion"]["classes"]) if part == "class" else names
+    rows = []
+    for name in order:
+        cells = [
+            stacked(values.get(name), decimals(values.values(), known[metric].least_decimals))
+            for metric, values in shown.items()
+        ]
+        rows.append([escape(name), *[escape(of.get(name, ABSENT)) for of in extra.values()], *cells])
+    head = [part, *extra, *[known[metric].short for metric in shown]]
+    return table(head, rows, raw=True, right=range(1, len(head)), kind="tight")
+
+
+def _counts(evaluation: Evaluation) -> dict[str, dict[str, str]]:
+    """Columns of counts: title -> class or region -> text."""
+    metrics = evaluation.metrics
+    if evaluation.task == "classification":
+        sums = dict(
+            zip(metrics["confusion"]["classes"], map(sum, metrics["confusion"]["matrix"]), strict=True)
+        )
+        groups = {name: str(value["groups"]) for name, value in metrics["recall"].items()}
+        return {
+            "cases": {name: f"{count} ({share(count / metrics['cases'])})" for name, count in sums.items()},
+            "groups": groups,
+        }
+    return {
+        "cases": {name: str(value["n"]) for name, value in metrics["dice"].items()},
+        "groups": {name: str(value["groups"]) for name, value in metrics["dice"].items()},
+        "empty references": {name: str(count) for name, count in metrics["empty_references"].items()},
+        "HD95 undefined": {name: str(count) for name, count in metrics["hd95_undefined"].items()},
+    }
 
 
 def _policies(metrics: Mapping[str, Any]) -> list[str]:
     if "empty_policy" not in metrics:
-        return [f"<p class=note>Fixed specificity: {metrics.get('specificity', 0):.0%}.</p>"]
-    empty = ", ".join(f"{name} {count}" for name, count in metrics["empty_references"].items())
-    undefined = ", ".join(f"{name} {count}" for name, count in metrics["hd95_undefined"].items())
-    text = (
-        f"Empty labels. {metrics['empty_policy']}. Empty references: {empty}. HD95 undefined: {undefined}. "
-        f"Tolerance of the surface distance: {metrics['tolerance_mm']} mm."
-    )
-    return [f"<p class=note>{escape(text)}</p>"]
+        return []
+    return [f"<p class=note>Empty labels. {escape(metrics['empty_policy'])}.</p>"]
 
 
 def _baselines(metrics: Mapping[str, Any]) -> list[str]:
@@ -71,65 +111,36 @@ def _baselines(metrics: Mapping[str, Any]) -> list[str]:
         return []
     rows = []
     for name, value in metrics["untrained"].items():
-        best = metrics["threshold"].get(name, {}).get("dice")
-        rows.append([name, f"{value:.3f}", "" if best is None else f"{best:.3f}"])
-    return ["<h3>Dice of baselines</h3>", table(["", "untrained network", "best single threshold"], rows)]
-
-
-def comparison_section(evaluation: Evaluation) -> list[str]:
-    """The paired difference to the champion."""
-    found = evaluation.metrics["comparison"]
-    if found is None:
-        return []
-    title = f"<h2>Beside the champion, version {found['version']}</h2>"
-    if found["incomparable"]:
-        return [title, f"<p>Not comparable: {escape(found['incomparable'])}.</p>"]
-    left_out = (
-        f" {found['left_out']} more cases were left out, as the champion was trained on them."
-        if found["left_out"]
-        else ""
-    )
-    rows = [_cells("difference", found["difference"])]
-    if found["champion"]:
-        rows.append(_cells("champion", found["champion"]))
-    for line in found["subgroups"]:
-        if line["estimate"] is not None:
-            rows.append(_cells(f"difference, {line['by']}: {line['value']}", line))
-    metric, name = evaluation.primary
+        trained = metrics["dice"].get(name)
+        best = metrics["threshold"].get(name)
+        rows.append(
+            [
+                of_what(name),
+                number(trained["estimate"], 2) if trained else ABSENT,
+                number(value, 2),
+                number(best["dice"], 2) if best else ABSENT,
+                f"{best['channel']} above {best['threshold_sd']:g} SD" if best else "",
+            ]
+        )
     return [
-        title,
-        f"<p>{escape(name)} {escape(_title(metric))}, candidate minus champion, new to both: {found['cases']} cases."
-        + f"{left_out}</p>",
-        table(["", "estimate", "95 % interval", "cases", "groups"], rows),
+        "<h3>Dice of baselines</h3>",
+        table(
+            ["region", "this model", "untrained network", "best threshold", "which"], rows, right=(1, 2, 3)
+        ),
+        (
+            "<p class=note>The threshold is the best one on these very cases: more than one threshold could reach on new "
+            "ones. SD: standard deviations of the channel's non-zero voxels, from their mean.</p>"
+        ),
     ]
 
 
-def subgroup_section(evaluation: Evaluation) -> list[str]:
-    """The primary metric in every subgroup."""
-    lines = evaluation.metrics["subgroups"]
-    if not lines:
-        return []
-    metric, name = evaluation.primary
-    rows = [
-        [line["by"], line["value"], str(line["n"]), str(line["groups"]), *_number(line)] for line in lines
-    ]
-    return [
-        "<h2>Subgroups</h2>",
-        f"<p>{escape(name)} {escape(_title(metric))}. Subgroups of fewer than {LEAST_GROUPS} groups have no number; "
-        + "differences between subgroups were not tested.</p>",
-        table(["by", "value", "cases", "groups", "estimate", "95 % interval"], rows),
-    ]
-
-
-def _cells(name: str, value: Mapping[str, Any]) -> list[str]:
-    return [name, *_number(value), str(value["n"]), str(value["groups"])]
-
-
-def _number(value: Mapping[str, Any]) -> list[str]:
-    if value["estimate"] is None:
-        return ["", ""]
-    return [f"{value['estimate']:.3f}", f"{value['low']:.3f} to {value['high']:.3f}"]
-
-
-def _title(metric: str) -> str:
-    return _TITLES.get(metric, metric)
+def _explained(scores: Scores, known: Mapping[str, Title]) -> str:
+    """What each metric means, and how its intervals were made."""
+    lines = []
+    for metric, values in scores.items():
+        methods = dict.fromkeys(
+            re.sub(r" \(\d+ undefined\)", "", str(value["method"])) for value in values.values()
+        )
+        title = known[metric]
+        lines.append(f"{title.short}: {title.meaning}. Interval: {'; '.join(methods)}.")
+    return items(lines)
