@@ -50,7 +50,8 @@ class PhotoAnswers:
         """Predict one photo, asked for by the Open Inference Protocol v2."""
         if len(request.inputs) != 1 or len(request.inputs[0].data) != 1:
             raise InvalidInput(
-                f"One photo was wanted, found {len(request.inputs)} inputs.", "Ask for each alone."
+                f"One photo was wanted, found {sum(len(each.data) for each in request.inputs)}.",
+                "Ask for each alone.",
             )
         found = self.classify(request.inputs[0].data[0])
         count = len(found.classes)
@@ -79,23 +80,25 @@ class PhotoAnswers:
         Raises:
             InvalidInput: If it is none.
         """
+        if not isinstance(value, bytes | str):
+            raise InvalidInput(f"The photo must be of datatype BYTES, found a {type(value).__name__}.")
+        data = _content(value)
+        suffix = next((suffix for start, suffix in _STARTS.items() if data.startswith(start)), None)
+        if suffix is None:
+            raise InvalidInput(
+                f"A JPEG or PNG was wanted; the photo begins with {data[:8].hex() or 'nothing'}."
+            )
+        try:
+            pixels, _ = read_photo(f"photo{suffix}", data)
+        except Unusable as verdict:
+            raise InvalidInput(f"{verdict.rule}: {verdict.evidence}.", verdict.remedy) from verdict
         with TemporaryDirectory(prefix="medgantry-request-") as scratch:
-            data = _content(value, Path(scratch))
-            suffix = next((suffix for start, suffix in _STARTS.items() if data.startswith(start)), None)
-            if suffix is None:
-                raise InvalidInput(
-                    f"A JPEG or PNG was wanted; the photo begins with {data[:8].hex() or 'nothing'}."
-                )
-            try:
-                pixels, _ = read_photo(f"photo{suffix}", data)
-            except Unusable as verdict:
-                raise InvalidInput(f"{verdict.rule}: {verdict.evidence}.", verdict.remedy) from verdict
             path = Path(scratch) / "photo.png"
             path.write_bytes(encode_png(pixels))
             return self._model.predict_case({"image": path})
 
 
-def _content(value: bytes | str, scratch: Path) -> bytes:
+def _content(value: bytes | str) -> bytes:
     """The file's bytes."""
     text = value if isinstance(value, str) else _as_text(value)
     if text is None:
@@ -105,8 +108,9 @@ def _content(value: bytes | str, scratch: Path) -> bytes:
         place = locate(text)
         if isinstance(place, Path):
             raise InvalidInput(f"{text} is a path of this server's; an s3:// URI was wanted.")
-        place[0].download(place[1], scratch / "photo")
-        data = (scratch / "photo").read_bytes()
+        store, key = place
+        _check_size(store.stat(key).size)
+        data = store.get_bytes(key)
     else:
         try:
             data = base64.b64decode(text, validate=True)
@@ -114,9 +118,13 @@ def _content(value: bytes | str, scratch: Path) -> bytes:
             raise InvalidInput(
                 "The photo must be the file itself, its base64 text, or an s3:// URI; found other text."
             ) from error
-    if len(data) > _MOST_BYTES:
-        raise InvalidInput(f"The photo has {len(data)} bytes, at most {_MOST_BYTES} are taken.")
+    _check_size(len(data))
     return data
+
+
+def _check_size(size: int) -> None:
+    if size > _MOST_BYTES:
+        raise InvalidInput(f"The photo has {size} bytes, at most {_MOST_BYTES} are taken.")
 
 
 def _as_text(value: bytes) -> str | None:

@@ -18,6 +18,7 @@ from kserve.protocol.rest.server import RESTServer
 from medgantry.bundles import Bundle
 from medgantry.errors import InvalidInput, MedgantryError
 from medgantry.processes import die_with_parent
+from medgantry.serving.data_plane import BinaryDataPlane
 from medgantry.serving.photo_answers import PhotoAnswers
 from medgantry.serving.volume_answers import VolumeAnswers
 from medgantry.storage import ObjectStore, fetch_folder
@@ -68,6 +69,13 @@ class BundleServer(Model):  # type: ignore[misc]
         )
 
 
+def make_server(port: int) -> ModelServer:
+    """KServe's server, taking photos as binary data too."""
+    server = ModelServer(http_port=port, workers=1, enable_grpc=False)
+    server.dataplane = BinaryDataPlane(model_registry=server.registered_models)
+    return server
+
+
 def _listen_on(host: str) -> None:
     """KServe's server listens everywhere and takes no other address; on a laptop it must be loopback."""
 
@@ -98,7 +106,7 @@ def main() -> None:
             fetch_folder(ObjectStore.from_environment(), arguments.prefix, bundle_folder)
         model = BundleServer(arguments.name, bundle_folder)
         _listen_on(arguments.host)
-        ModelServer(http_port=arguments.port, workers=1, enable_grpc=False).start([model])
+        make_server(arguments.port).start([model])
 
 
 if __name__ == "__main__":
