@@ -5,6 +5,8 @@ An injected `MLFLOW_RUN_ID` (KFP's MLflow plugin) is joined; otherwise the run i
 """
 
 import os
+import posixpath
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +16,12 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
+from medgantry.fingerprint import hash_value
+
 RUN_TAG = "kfp.run_id"
+_REFUSED = re.compile(r"[^\w./:-]")
+_LONGEST = 250
+"""Letters of a metric's name that MLflow keeps."""
 
 
 class TrackedRun:
@@ -93,4 +100,8 @@ class TrackedRun:
 
 
 def _plain(name: str) -> str:
-    return name.replace(" ", "_")
+    """A metric's name as MLflow takes it: classes are named by who made the data, `HER2+` or `nevus, atypical`."""
+    plain = _REFUSED.sub(lambda found: f"_{ord(found[0]):x}", name.replace(" ", "_"))
+    if posixpath.normpath(plain) != plain or plain.startswith(("/", "..")):
+        plain = plain.replace("/", "_2f")
+    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 17]}_{hash_value(name)[:16]}"

@@ -36,5 +36,5 @@ def draw_explanation(
         axis.axis("off")
     for axis, heat in zip(axes[1:], maps.values(), strict=True):
         axis.imshow(heat, cmap="plasma", vmin=0, vmax=1, alpha=_STRONGEST * heat)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=10, parse_math=False)  # a title with dollar signs is no formula
     figure.savefig(path, dpi=110)

@@ -75,7 +75,7 @@ class _Explainer:
             "Occlusion": occlusion(loaded.network, tensor, index),
             "SmoothGrad": smooth_grad(loaded.network, tensor, index, self._seed),
         }
-        path = scratch / f"{case_id}.png"
+        path = scratch / "explanation.png"  # a case may have a name that no file can have
         draw_explanation(path, as_seen(prepared), {k: as_picture(heat) for k, heat in maps.items()}, case_id)
         share = row[probability(row["predicted"])]
         return figure(
