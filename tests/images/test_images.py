@@ -25,6 +25,7 @@ WORKS = {
         "mlflow server --help",
         "python -c 'import boto3, prometheus_flask_exporter, psycopg, psycopg_binary'",
         "python -c 'import medgantry.ingest.dicom.step, medgantry.exporting.step, medgantry.ingest.photos.step'",
+        "python -c 'import medgantry.registry.open_champion, medgantry.evaluation.charts'",
     ),
     "torch": (
         "python -m kfp.dsl.executor_main --help",
@@ -32,6 +33,7 @@ WORKS = {
         "torchrun --help",
         "python -c 'import medgantry.training.launchers.janitor, medgantry.training.worker'",
         "python -c 'import medgantry.inference.predict'",
+        "python -c 'import medgantry.evaluation.step, medgantry.evaluation.classification.explanations'",
     ),
     "serve": ("python -m kfp.dsl.executor_main --help", "python -m medgantry.serving.server --help"),
 }
