@@ -36,7 +36,8 @@ class BundleModel:
         ]
         if isinstance(self._model, Classifier):
             found = [self._model.predict_case(item) for item in items]
-            return pandas.DataFrame([dict(zip(c.classes, c.probabilities, strict=True)) for c in found])
+            classes = self._model.bundle.outputs
+            return pandas.DataFrame([list(one.probabilities) for one in found], columns=classes)
         folder = Path(mkdtemp(prefix="medgantry-predictions-"))
         paths = []
         for index, item in enumerate(items):
