@@ -45,7 +45,7 @@ def compare(
     """The paired difference in the primary metric, overall and in each subgroup.
 
     Returns:
-        `version`, `cases` (new to both), `left_out` (the champion was trained on them), `difference` (interval or
+        `version`, `cases` (new to both), `left_out` (the champion was trained on them, or could not answer), `difference` (interval or
         None), `champion` (its own interval on these cases), `subgroups` (differences).
     """
     shared = {str(row["case_id"]) for row in champion_rows}

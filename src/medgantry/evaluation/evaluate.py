@@ -9,7 +9,7 @@ from typing import Any
 from medgantry import ledger
 from medgantry.bundles import Bundle
 from medgantry.cohort import Case, Cohort
-from medgantry.errors import InvalidCohort, StoreUnavailable
+from medgantry.errors import InvalidBundle, InvalidCohort, StoreUnavailable
 from medgantry.evaluation.champion import Champion
 from medgantry.evaluation.classification.judge import ClassificationJudge
 from medgantry.evaluation.comparison import compare, is_same, why_incomparable
@@ -167,9 +167,14 @@ def _beside(
     if champion is None or is_same(bundle, champion):
         return [], None
     reason = why_incomparable(cohort, list(cases), bundle, champion)
-    if reason:
-        theirs = champion.bundle.weights_hash
-        return [], {"version": champion.version, "weights_hash": theirs, "incomparable": reason}
-    beside = _judge_of(cohort, champion.bundle, None)
-    found, _ = _judge_all(beside, unseen(cases, champion.bundle), None, record)
-    return found, compare(judge.measures, rows, found, champion, groups)
+    if not reason:
+        try:
+            beside = _judge_of(cohort, champion.bundle, None)
+            found, _ = _judge_all(beside, unseen(cases, champion.bundle), None, record)
+        except (InvalidBundle, InvalidCohort) as error:
+            # A champion that has ceased to work must not keep candidates from being judged.
+            reason = f"version {champion.version} does not work: {error.message}"
+        else:
+            return found, compare(judge.measures, rows, found, champion, groups)
+    theirs = champion.bundle.weights_hash
+    return [], {"version": champion.version, "weights_hash": theirs, "incomparable": reason}

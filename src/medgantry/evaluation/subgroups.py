@@ -10,11 +10,11 @@ from medgantry.evaluation.statistics.interval import Interval
 
 LEAST_GROUPS = 10
 """A subgroup with fewer independent groups is listed without a number: its interval would say nothing."""
-_MOST_VALUES = 20
+MOST_VALUES = 20
 """A target with more values than this is a measurement or a name, not a subgroup."""
 _AGE_BANDS = (30, 45, 60, 75)
 """Lower ends, in years, as dermatology and oncology registries cut them."""
-_NO_SUBGROUP = {"labels"}
+NO_SUBGROUP = {"labels"}
 """Targets that ingest makes of the label map."""
 
 
@@ -22,7 +22,7 @@ def subgroups(cases: Iterable[Case], *, target: str) -> dict[tuple[str, str], se
     """(what, value) -> case ids, for every target but the one that is predicted; unknown values are a subgroup too."""
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     everyone = list(cases)
-    names = {name for case in everyone for name in case.targets} - {target} - _NO_SUBGROUP
+    names = {name for case in everyone for name in case.targets} - {target} - NO_SUBGROUP
     for case in everyone:
         for name in names:
             value = case.targets.get(name, "").strip()
@@ -31,7 +31,7 @@ def subgroups(cases: Iterable[Case], *, target: str) -> dict[tuple[str, str], se
     return {
         (name, value): members
         for name, values in sorted(found.items())
-        if 1 < len(values) <= _MOST_VALUES
+        if 1 < len(values) <= MOST_VALUES
         for value, members in sorted(values.items(), key=lambda item: _place(item[0]))
     }
 

@@ -162,3 +162,28 @@ def test_a_case_that_cannot_be_read_is_in_the_ledger(store, tmp_path):
     assert bad not in found.case_ids
     assert bad in (tmp_path / "e/report.html").read_text()
     assert bundle.weights_hash == made.weights_hash
+
+
+def test_a_champion_that_ceased_to_work_keeps_nobody_from_being_judged(store, tmp_path):
+    cohort = make_cohort(store, tmp_path, test=12)
+    broken = make_bundle(tmp_path / "broken", cohort, noise=1.0)
+    path = broken.folder / "configs/inference.json"
+    config = json.loads(path.read_text())
+    config["preprocessing"]["transforms"].append(
+        {"_target_": "Lambdad", "keys": "image", "func": "$lambda image: image / 'x'"}
+    )
+    path.write_text(json.dumps(config))
+    champion = champion_of(Bundle(broken.folder))
+    found = judge(cohort, make_bundle(tmp_path / "b", cohort, noise=0.0), tmp_path / "e", champion)
+    assert found.metrics["cases"] == 12
+    assert "version 1 does not work" in found.metrics["comparison"]["incomparable"]
+    assert "version 1 does not work" in (tmp_path / "e/report.html").read_text()
+
+
+def test_a_report_on_cases_of_the_training_says_so(store, tmp_path):
+    cohort = make_cohort(store, tmp_path, test=4)
+    bundle = make_bundle(tmp_path / "b", cohort, noise=0.0)
+    evaluate(cohort, bundle, None, tmp_path / "e", split="train", seed=0, record=StepRecord(step="evaluate"))
+    report = (tmp_path / "e/report.html").read_text()
+    assert "The model was trained or validated on 4 of these cases" in report
+    assert "neither trained nor validated" not in report

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medgantry.errors import InvalidBundle
 from medgantry.evaluation.classification.auc import macro_auc_difference, macro_auc_interval
 from medgantry.evaluation.classification.calibration import (
     expected_calibration_error,
@@ -42,6 +43,9 @@ class ClassificationMeasures:
     primary = ("auc", "macro")
 
     def __init__(self, classes: Sequence[str], calibration: Mapping[str, Any]) -> None:
+        taken = sorted({"macro", "all"} & set(classes))
+        if taken:
+            raise InvalidBundle(f"No class may be called {taken[0]!r}.", "Give it another name at ingest.")
         self._classes, self._calibration = list(classes), calibration
 
     def summarise(self, rows: Rows) -> dict[str, Any]:

@@ -11,6 +11,10 @@ from medgantry.evaluation.report.titles import of_what, titles
 from medgantry.evaluation.subgroups import LEAST_GROUPS
 from medgantry.page import grouped_table
 
+_OVER = {
+    "classification": "The mean is over the classes that a subgroup has: where these differ, so does the task. ",
+    "segmentation": "",
+}
 _HEAD = ["cases", "groups", "estimate", "95 % interval"]
 
 
@@ -73,7 +77,7 @@ def subgroup_section(evaluation: Evaluation) -> list[str]:
         "<h2>Subgroups</h2>",
         (
             f"<p>{escape(primary_title(evaluation))}. Subgroups of fewer than {LEAST_GROUPS} groups, or that do not define "
-            "it, have no number. Differences between subgroups were not tested.</p>"
+            f"it, have no number. {_OVER[evaluation.task]}Differences between subgroups were not tested.</p>"
         ),
         grouped_table(
             ["", *_HEAD, scale.title],

@@ -8,7 +8,7 @@ from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort
 from medgantry.evaluation.evaluation import Evaluation
 from medgantry.evaluation.report.titles import of_what, titles
-from medgantry.evaluation.subgroups import LEAST_GROUPS
+from medgantry.evaluation.subgroups import LEAST_GROUPS, MOST_VALUES, NO_SUBGROUP
 from medgantry.fingerprint import code_fingerprint
 from medgantry.page import items, table
 
@@ -39,7 +39,7 @@ def describe(bundle: Bundle) -> list[str]:
     return ["<h2>The model</h2>", table([], [[name, str(value)] for name, value in rows if value != ""])]
 
 
-def limits(evaluation: Evaluation, bundle: Bundle) -> list[str]:
+def limits(evaluation: Evaluation, cohort: Cohort, bundle: Bundle) -> list[str]:
     """What the authors say, and what these numbers can't say."""
     metrics = evaluation.metrics
     found = [str(text) for text in bundle.metadata.get("limits", [])]
@@ -56,7 +56,13 @@ def limits(evaluation: Evaluation, bundle: Bundle) -> list[str]:
             f"{len(silent)} of {len(metrics['subgroups'])} subgroups have too few groups (below {LEAST_GROUPS}) or "
             "classes for a number."
         )
-    if not metrics["subgroups"]:
+    known = {name for case in cohort.cases for name in case.targets} - {bundle.target, *NO_SUBGROUP}
+    left = sorted(known - {line["by"] for line in metrics["subgroups"]})
+    if left:
+        found.append(
+            f"No subgroups were made of {', '.join(left)}: one value alone, or more than {MOST_VALUES}."
+        )
+    elif not metrics["subgroups"]:
         found.append("The cohort says nothing about its cases that subgroups could be made of.")
     found += _undefined(metrics)
     found.append("The model was not tested by clinicians in use.")

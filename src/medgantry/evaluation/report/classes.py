@@ -19,6 +19,7 @@ _STYLES = ("-", "--", "-.", ":")
 _DARKEST = 0.4
 """Opacity of a cell that holds its whole row: numbers on it stay readable, on paper too."""
 _LONGEST_NAME = 24
+_MOST_CLASSES, _MOST_MISTAKES = 16, 30
 _LEGEND = 12
 """Classes that a legend holds beside the curves."""
 _RC = {"svg.hashsalt": "medgantry", "font.size": 8, "text.parse_math": False}
@@ -29,22 +30,49 @@ def class_sections(evaluation: Evaluation) -> list[str]:
     """Confusion matrix, then ROC curves and reliability side by side."""
     metrics = evaluation.metrics
     return [
-        "<h2>Confusion</h2><p>Rows: what it is. Columns: the most probable class. Shares are of the row.</p>",
-        _confusion(metrics["confusion"]),
+        "<h2>Confusion</h2>",
+        *_confusion(metrics["confusion"]),
         "<h2>ROC curves and calibration</h2>",
         svg(_draw(metrics), "ROC curve of each class, and how often a stated probability was right"),
         _calibration(metrics),
     ]
 
 
-def _confusion(found: Mapping[str, Any]) -> str:
+def _confusion(found: Mapping[str, Any]) -> list[str]:
     names: Sequence[str] = found["classes"]
+    if len(names) > _MOST_CLASSES:
+        return _mistakes(names, found["matrix"])
     rows = []
     for name, counts in zip(names, found["matrix"], strict=True):
         total = sum(counts)
         cells = [_cell(count, total, other == name) for other, count in zip(names, counts, strict=True)]
         rows.append([escape(name), *cells, f"<div>{total}</div>"])
-    return table(["", *names, "all"], rows, raw=True, right=range(1, len(names) + 2), kind="tight matrix")
+    right = range(1, len(names) + 2)
+    return [
+        "<p>Rows: what it is. Columns: the most probable class. Shares are of the row.</p>",
+        table(["", *names, "all"], rows, raw=True, right=right, kind="tight matrix"),
+    ]
+
+
+def _mistakes(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> list[str]:
+    """The most frequent confusions, where a matrix would be wider than a page."""
+    found = [
+        (count, names[true], names[answered], count / sum(counts))
+        for true, counts in enumerate(matrix)
+        for answered, count in enumerate(counts)
+        if count and true != answered
+    ]
+    rows = [
+        [true, answered, str(count), share(part)]
+        for count, true, answered, part in sorted(found, key=lambda item: -item[0])[:_MOST_MISTAKES]
+    ]
+    return [
+        (
+            f"<p>The most frequent of {len(found)} confusions; shares are of the class it is. The whole matrix is in "
+            "metrics.json.</p>"
+        ),
+        table(["it is", "most probable class", "cases", "share"], rows, right=(2, 3)),
+    ]
 
 
 def _cell(count: int, total: int, is_right: bool) -> str:

@@ -20,8 +20,9 @@ from medgantry.page import figure, page
 _SHOWN = {
     "classification": "Left what the network was given, right what spoke for the class it answered (Grad-CAM++, yellow "
     "most): where it looked, not why, and not whether that was right.",
-    "segmentation": "Outlines on one axial slice, the one with most of the reference: left the reference, right the "
-    "answer.",
+    "segmentation": "Outlines on one slice, the one with most of the reference (of the answer, where the reference is "
+    "empty): left the reference, right the answer. Letters at the edges: right, left, anterior, posterior, superior, "
+    "inferior of the patient.",
 }
 
 
@@ -45,7 +46,7 @@ def write_report(
     """
     body = [
         "<p class=note>Model card and evaluation. For research. Not a medical device.</p>",
-        *summary_section(evaluation, bundle, entries),
+        *summary_section(evaluation, cohort, bundle, entries),
         *describe(bundle),
         *data_section(cohort, bundle, entries),
         *score_sections(evaluation),
@@ -53,7 +54,7 @@ def write_report(
         *(class_sections(evaluation) if evaluation.task == "classification" else []),
         *subgroup_section(evaluation),
         *_cases(evaluation.task, pictures),
-        *limits(evaluation, bundle),
+        *limits(evaluation, cohort, bundle),
         *provenance(evaluation, cohort, bundle),
     ]
     path.write_text(page(str(bundle.metadata.get("name", "Model")), body), encoding="utf-8")

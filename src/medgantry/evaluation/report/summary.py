@@ -5,16 +5,20 @@ from html import escape
 from typing import Any
 
 from medgantry.bundles import Bundle
+from medgantry.cohort import Cohort
 from medgantry.evaluation.evaluation import Evaluation
+from medgantry.evaluation.independence import unseen
 from medgantry.evaluation.report.beside import primary_title
 from medgantry.evaluation.report.digits import decimals, limits_of, number, share
 from medgantry.evaluation.report.titles import titles
 from medgantry.ledger import Entry
 
 
-def summary_section(evaluation: Evaluation, bundle: Bundle, entries: Sequence[Entry]) -> list[str]:
+def summary_section(
+    evaluation: Evaluation, cohort: Cohort, bundle: Bundle, entries: Sequence[Entry]
+) -> list[str]:
     """What was judged, how well it did, where it was worst, and beside whom."""
-    found = [_judged(evaluation, bundle, entries), _primary(evaluation)]
+    found = [_judged(evaluation, cohort, bundle, entries), _primary(evaluation)]
     if evaluation.task == "classification":
         found += _right(evaluation)
     else:
@@ -24,14 +28,16 @@ def summary_section(evaluation: Evaluation, bundle: Bundle, entries: Sequence[En
     return [f'<h2>Summary</h2><ul class="lead">{lines}</ul>']
 
 
-def _judged(evaluation: Evaluation, bundle: Bundle, entries: Sequence[Entry]) -> str:
+def _judged(evaluation: Evaluation, cohort: Cohort, bundle: Bundle, entries: Sequence[Entry]) -> str:
     groups = len({row["group_id"] for row in evaluation.rows})
     where = "an external cohort" if evaluation.metrics["external"] else f"the {evaluation.split} side"
-    known = (
-        "The model was neither trained nor validated on any of these groups."
-        if "groups" in bundle.provenance
-        else "The model does not say what it was trained on, so whether they are new to it is not known."
-    )
+    judged = [case for case in cohort.cases if case.case_id in set(evaluation.case_ids)]
+    seen = len(judged) - len(unseen(judged, bundle))
+    known = "The model was neither trained nor validated on any of these groups."
+    if "groups" not in bundle.provenance:
+        known = "The model does not say what it was trained on, so whether they are new to it is not known."
+    elif seen:
+        known = f"<b>The model was trained or validated on {seen} of these cases: all numbers flatter it.</b>"
     rejected = sum(entry.verdict == "rejected" for entry in entries)
     lost = f" {rejected} more could not be judged." if rejected else ""
     return (

@@ -83,12 +83,12 @@ class SegmentationJudge:
         return {"threshold": self._threshold.best(self._names)}
 
     def draw(self, case_id: str, rows: Rows, scratch: Path, path: Path) -> str:
-        """Reference and prediction as outlines on the slice with most of the reference."""
+        """Reference and prediction as outlines on one slice."""
         item = self._bring(case_id, scratch)
-        references, _ = self._references(item)
+        references, affine = self._references(item)
         predictions = self._regions(self._trained, self._trained.predict_case(item).labels)
         first = next(iter(self._volumes(item).values()))
-        draw_overlay(path, first, references, predictions, case_id)
+        draw_overlay(path, first, references, predictions, case_id, affine=affine)
         return ", ".join(f"{row['region']} Dice {row['dice']:.3f}" for row in rows)
 
     def _bring(self, case_id: str, scratch: Path) -> dict[str, Path | list[Path]]:

@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from medgantry.errors import InvalidBundle
 from medgantry.evaluation.measures import Rows
 from medgantry.evaluation.segmentation.dice import EMPTY_POLICY
 from medgantry.evaluation.segmentation.surface_distance import EMPTY_POLICY as SURFACE_POLICY
@@ -26,6 +28,8 @@ class SegmentationMeasures:
     primary = ("dice", "mean")
 
     def __init__(self, regions: Sequence[str], tolerance_mm: float) -> None:
+        if "mean" in regions:
+            raise InvalidBundle('No region may be called "mean".', "Give it another name at ingest.")
         self._regions, self._tolerance_mm = regions, tolerance_mm
 
     def summarise(self, rows: Rows) -> dict[str, Any]:
@@ -41,7 +45,7 @@ class SegmentationMeasures:
             },
             "nsd": {name: _mean(of[name], "nsd", _UNIT).document() for name in of},
             "hd95_mm": {
-                name: _mean(measured, "hd95_mm", None).document()
+                name: _distance(measured).document()
                 for name, measured in distances.items()
                 if len({row["group_id"] for row in measured}) > 1
             },
@@ -83,6 +87,12 @@ def _case_means(rows: Rows) -> tuple[dict[str, float], dict[str, str]]:
         values[str(row["case_id"])].append(float(row["dice"]))
     groups = {str(row["case_id"]): str(row["group_id"]) for row in rows}
     return {name: float(np.mean(found)) for name, found in values.items()}, groups
+
+
+def _distance(rows: Rows) -> Interval:
+    """Mean HD95 in mm; a distance is not below 0, whatever Student's t says."""
+    found = _mean(rows, "hd95_mm", None)
+    return replace(found, low=max(0.0, found.low))
 
 
 def _mean(rows: Rows, column: str, bounds: tuple[float, float] | None) -> Interval:
