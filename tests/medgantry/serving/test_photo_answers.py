@@ -209,6 +209,7 @@ def refused():
         "GIF": (file_of(drawn(), "GIF"), "JPEG or PNG was wanted; the photo begins with 474946"),
         "TIFF": (file_of(drawn(), "TIFF"), "JPEG or PNG was wanted; the photo begins with 4949"),
         "text": ("a photo of my arm", "found other text"),
+        "text that is base64 but for its spaces": ("a photo of arms", "found other text"),
         "text as bytes": (b"a photo of my arm", "found other text"),
         "text beyond ASCII": ("Muttermal, groß", "found other text"),
         "bytes that are no photo": (b"\x00\xff" * 20, "JPEG or PNG was wanted"),
