@@ -85,7 +85,9 @@ def home(tmp_path_factory):
 def source(tmp_path_factory):
     """Small lesions off the centre, so that it matters where a network looks."""
     folder = tmp_path_factory.mktemp("data") / "photos"
-    write_photos(folder, images=320, damaged=5, seed=2, spread=0.4, radius=0.8, masks=folder.parent / "masks")
+    write_photos(
+        folder, images=320, damaged=5, seed=2, spread=0.45, radius=0.8, masks=folder.parent / "masks"
+    )
     return folder
 
 

@@ -133,6 +133,11 @@ class Bundle:
         """Hash of the configs alone."""
         return hash_value({name: hash_file(path) for name, path in walk_files(self.folder / "configs")})
 
+    @property
+    def model_hash(self) -> str:
+        """Hash of weights and configs: the model itself, wherever it came from."""
+        return hash_value([self.weights_hash, self.config_hash])
+
     @cached_property
     def transform_fingerprint(self) -> str:
         """Hash of what decides the content of shards: the deterministic transforms with all they refer to."""

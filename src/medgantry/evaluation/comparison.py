@@ -15,8 +15,7 @@ from medgantry.evaluation.subgroups import LEAST_GROUPS, of_cases, subgroup_tabl
 
 def is_same(bundle: Bundle, champion: Champion) -> bool:
     """Whether the champion is this very model: equal weights and settings."""
-    theirs = champion.bundle
-    return (bundle.weights_hash, bundle.config_hash) == (theirs.weights_hash, theirs.config_hash)
+    return bundle.model_hash == champion.bundle.model_hash
 
 
 def why_incomparable(cohort: Cohort, cases: list[Case], bundle: Bundle, champion: Champion) -> str:
@@ -45,8 +44,9 @@ def compare(
     """The paired difference in the primary metric, overall and in each subgroup.
 
     Returns:
-        `version`, `cases` (new to both), `left_out` (the champion was trained on them, or could not answer), `difference` (interval or
-        None), `champion` (its own interval on these cases), `subgroups` (differences).
+        `version`, `model_hash` (of the champion), `cases` (new to both), `left_out` (the champion was trained on them,
+        or could not answer), `difference` (interval or None), `champion` (its own interval on these cases),
+        `subgroups` (differences).
     """
     shared = {str(row["case_id"]) for row in champion_rows}
     ours = of_cases(candidate, shared)
@@ -57,7 +57,7 @@ def compare(
         reason = f"{independent} groups are new to both, at least {LEAST_GROUPS} are needed"
     return {
         "version": champion.version,
-        "weights_hash": champion.bundle.weights_hash,
+        "model_hash": champion.bundle.model_hash,
         "incomparable": reason,
         "cases": len(shared),
         "left_out": len({str(row["case_id"]) for row in candidate} - shared),

@@ -33,7 +33,7 @@ def evaluation_key(
     """Hash of everything that decides an evaluation; being champion already decides nothing."""
     beside = []
     if champion and not is_same(bundle, champion):
-        beside = [champion.version, champion.bundle.weights_hash, champion.bundle.config_hash]
+        beside = [champion.version, champion.bundle.model_hash]
     return hash_value(
         [
             bundle.weights_hash,
@@ -176,5 +176,5 @@ def _beside(
             reason = f"version {champion.version} does not work: {error.message}"
         else:
             return found, compare(judge.measures, rows, found, champion, groups)
-    theirs = champion.bundle.weights_hash
-    return [], {"version": champion.version, "weights_hash": theirs, "incomparable": reason}
+    theirs = champion.bundle.model_hash
+    return [], {"version": champion.version, "model_hash": theirs, "incomparable": reason}

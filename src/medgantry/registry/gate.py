@@ -52,6 +52,8 @@ def decide(
         champion: Who has the alias; None for nobody.
         config: What must be shown.
     """
+    if not evaluation.metrics["external"] and evaluation.split != "test":
+        return Decision(False, f"it was judged on side {evaluation.split!r}, which helped to make it")
     if champion is None:
         return Decision(True, "there was no champion")
     if champion.version == candidate.version:
@@ -65,11 +67,11 @@ def decide(
             f"the evaluation does not compare it with version {champion.version}, the champion: give evaluate what "
             "open_champion brings",
         )
-    if found["version"] != champion.version:
+    if (found["version"], found["model_hash"]) != (champion.version, champion.model_hash):
         return Decision(
             False,
-            f"it was compared with version {found['version']}, but the champion is now version {champion.version}: "
-            "evaluate again",
+            f"it was compared with version {found['version']} of a model, but the champion is now version "
+            f"{champion.version} of this one: evaluate again",
         )
     if found["incomparable"]:
         return Decision(False, f"it cannot be compared: {found['incomparable']}")

@@ -25,6 +25,8 @@ from medgantry.tracking import TrackedRun
 
 CHAMPION = "champion"
 KEY_TAG = "medgantry.key"
+_MOST_LETTERS = 4900
+"""Of a tag or a description: MLflow's columns hold 5000."""
 _NOBODY = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """What MLflow answers for a model or an alias that is not there."""
 MODEL_TAG = "medgantry.model"
@@ -48,7 +50,7 @@ def register(
     """
     _check_fits(bundle, cohort, evaluation)
     client = MlflowClient()
-    model = hash_value([bundle.weights_hash, bundle.config_hash])
+    model = bundle.model_hash
     key = hash_value([model, evaluation.key])
     version = _find(client, name, key)
     record.reused = version is not None
@@ -111,7 +113,10 @@ def _check_fits(bundle: Bundle, cohort: Cohort, evaluation: Evaluation) -> None:
 
 def _mark(client: MlflowClient, name: str, version: int, evaluation: Evaluation, decision: Decision) -> None:
     """Write decision and reason where the registry's reader sees them."""
-    tags = {"medgantry.promoted": str(decision.promoted).lower(), "medgantry.reason": decision.reason[:4900]}
+    tags = {
+        "medgantry.promoted": str(decision.promoted).lower(),
+        "medgantry.reason": decision.reason[:_MOST_LETTERS],
+    }
     for tag, value in tags.items():
         client.set_model_version_tag(name, str(version), tag, value)
     metric, of = evaluation.primary
