@@ -9,14 +9,14 @@ from mlflow import MlflowClient
 
 from medgantry.errors import InvalidInput
 from medgantry.evaluation.champion import bundle_folder, write_champion
-from medgantry.registry.register import find_champion
+from medgantry.registry.register import present_champion
 from medgantry.steps import step
 
 
 def open_champion_step(output: Path, *, name: str) -> None:
     """Bring the champion of a registered model, or say that there is none; the arguments are the component's."""
     with step("open_champion") as record:
-        champion = find_champion(MlflowClient(), name)
+        champion = present_champion(MlflowClient(), name)
         version = champion.version if champion else 0
         shutil.rmtree(output, ignore_errors=True)
         if champion:

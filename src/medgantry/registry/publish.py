@@ -5,8 +5,9 @@ from tempfile import TemporaryDirectory
 
 from mlflow import MlflowClient
 
+from medgantry.errors import InvalidInput
 from medgantry.registry.open_champion import download_bundle
-from medgantry.registry.register import CHAMPION
+from medgantry.registry.register import present_champion
 from medgantry.storage import ObjectStore, folder_exists, publish_folder
 
 
@@ -19,9 +20,15 @@ def publish_champion(name: str, store: ObjectStore) -> tuple[int, str]:
         Version and prefix.
 
     Raises:
-        InvalidInput: If the registered model holds no bundle.
+        InvalidInput: If nobody is champion, or the registered model holds no bundle.
     """
-    version = int(MlflowClient().get_model_version_by_alias(name, CHAMPION).version)
+    champion = present_champion(MlflowClient(), name)
+    if champion is None:
+        raise InvalidInput(
+            f"No version of {name!r} is champion, so there is nothing to serve.",
+            "Register one that the gate lets, or give a version the alias champion in MLflow.",
+        )
+    version = champion.version
     prefix = f"serving/{name}/{version}"
     if not folder_exists(store, prefix):
         with TemporaryDirectory(prefix="medgantry-publish-") as scratch:

@@ -65,12 +65,12 @@ def register(
             "medgantry.split_hash": evaluation.split_hash,
         }
         version = _log(client, bundle, cohort, evaluation, evaluation_folder, name, tags)
-    before = find_champion(client, name)
+    before = present_champion(client, name)
     decision = decide(evaluation, Incumbent(version=version, model_hash=model), before, gate)
     if decision.promoted and not (before and before.version == version):
         client.set_registered_model_alias(name, CHAMPION, str(version))
     _mark(client, name, version, evaluation, decision)
-    champion = version if decision.promoted or before is None else before.version
+    champion = version if decision.promoted else (before.version if before else 0)
     record.facts = {
         "model": name,
         "version": version,
@@ -83,7 +83,7 @@ def register(
     )
 
 
-def find_champion(client: MlflowClient, name: str) -> Incumbent | None:
+def present_champion(client: MlflowClient, name: str) -> Incumbent | None:
     """Who has the alias; None when the model or the alias is not there.
 
     Raises:

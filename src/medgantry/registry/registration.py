@@ -18,7 +18,7 @@ class Registration:
     promoted: bool
     reason: str
     champion: int
-    """Version that has the alias now."""
+    """Version that has the alias now; 0 for nobody."""
 
     def save(self, folder: Path) -> None:
         """Write `registration.json`."""

@@ -152,3 +152,15 @@ def test_an_evaluation_of_another_cohort_or_split_is_refused(store, tmp_path):
     for other in (replace(cohort, cases=moved), make_cohort(store, tmp_path, test=10, seed=1)):
         with pytest.raises(Mismatch, match="evaluation is of cohort"):
             register(bundle, other, judged, tmp_path / "e", name="m", gate=GateConfig(), record=RECORD)
+
+
+def test_a_model_judged_on_its_validation_side_is_not_promoted_and_nothing_is_served(store, tmp_path):
+    name = model_name(store)
+    cohort = make_cohort(store, tmp_path, train=20, test=10)
+    bundle = make_bundle(tmp_path / "1", cohort, noise=0.0)
+    judged = evaluate(cohort, bundle, None, tmp_path / "e", split="validation", seed=0, record=RECORD)
+    found = register(bundle, cohort, judged, tmp_path / "e", name=name, gate=GateConfig(), record=RECORD)
+    assert (found.promoted, found.version, found.champion) == (False, 1, 0)
+    assert "'validation'" in found.reason
+    with pytest.raises(InvalidInput, match="nothing to serve"):
+        find_champion(name, store, RECORD)
