@@ -48,7 +48,7 @@ def skin_lesion_classification(
     model_name: str = "skin-lesion-classification",
     min_gain: float = 0.0,
     max_subgroup_drop: float = 0.05,
-    positive: str = "mel",
+    positive: str = "",
     explained: int = 4,
     target: str = "auto",
     canary: int = 100,

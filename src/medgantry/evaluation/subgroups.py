@@ -14,6 +14,8 @@ MOST_VALUES = 20
 """A target with more values than this is a measurement or a name, not a subgroup."""
 _AGE_BANDS = (30, 45, 60, 75)
 """Lower ends, in years, as dermatology and oncology registries cut them."""
+_YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
+"""Units of DICOM's age strings (PS3.5, section 6.2)."""
 NO_SUBGROUP = {"labels"}
 """Targets that ingest makes of the label map."""
 
@@ -42,9 +44,13 @@ def _place(value: str) -> tuple[bool, bool, str]:
 
 
 def age_band(value: str) -> str:
-    """The band an age in years lies in; what is no number, or 0 as HAM10000 writes missing ages, is unknown."""
+    """The band an age lies in: a number of years, or DICOM's age string such as 018M.
+
+    What is neither, or 0 as HAM10000 writes missing ages, is unknown.
+    """
+    unit = _YEARS.get(value[-1:])
     try:
-        years = float(value.removesuffix("Y"))
+        years = float(value) if unit is None else float(value[:-1]) * unit
     except ValueError:
         return ""
     if not 0 < years < 130:

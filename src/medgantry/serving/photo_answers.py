@@ -14,7 +14,7 @@ from medgantry.inference import Classification, Classifier
 from medgantry.ingest.photos.image import read_photo
 from medgantry.ingest.photos.png_file import encode_png
 from medgantry.ledger import Unusable
-from medgantry.storage.files import locate
+from medgantry.serving.request_uri import locate_object
 
 _MOST_BYTES = 64 * 2**20
 """Of one encoded photo."""
@@ -105,10 +105,7 @@ def _content(value: bytes | str) -> bytes:
         assert isinstance(value, bytes)
         data = value
     elif "://" in text[:16]:
-        place = locate(text)
-        if isinstance(place, Path):
-            raise InvalidInput(f"{text} is a path of this server's; an s3:// URI was wanted.")
-        store, key = place
+        store, key = locate_object(text)
         _check_size(store.stat(key).size)
         data = store.get_bytes(key)
     else:

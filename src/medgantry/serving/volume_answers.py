@@ -9,10 +9,9 @@ from kserve import InferOutput, InferRequest
 from medgantry.bundles import Bundle
 from medgantry.bundles.case_files import bring_case
 from medgantry.cohort import File
-from medgantry.errors import InvalidInput
 from medgantry.fingerprint import hash_file
 from medgantry.inference import Segmentation, Segmenter
-from medgantry.storage.files import locate
+from medgantry.serving.request_uri import locate_object
 
 
 class VolumeAnswers:
@@ -56,9 +55,7 @@ def _request_file(tensor: Any, scratch: Path) -> File:
     """A request's input as a cohort's row; the file is fetched to know its hash."""
     value = tensor.data[0]
     uri = value.decode() if isinstance(value, bytes) else str(value)
-    place = locate(uri)
-    if isinstance(place, Path):
-        raise InvalidInput(f"{uri} is a path of this server's; an s3:// URI was wanted.")
+    place = locate_object(uri)
     suffix = "nii.gz" if uri.endswith(".gz") else "nii"
     fetching = scratch / f"{abs(hash(uri))}.{suffix}"
     if not fetching.exists():
@@ -82,9 +79,7 @@ def _request_file(tensor: Any, scratch: Path) -> File:
 
 
 def _write(prediction: Segmentation, uri: str, scratch: Path) -> None:
-    place = locate(uri)
-    if isinstance(place, Path):
-        raise InvalidInput(f"output_uri must be an s3:// URI, got {uri}.")
+    place = locate_object(uri)
     path = scratch / "label_map.nii.gz"
     prediction.save(path)
     place[0].put_file(place[1], path)

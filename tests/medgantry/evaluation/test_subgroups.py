@@ -40,7 +40,8 @@ def named(found):
         ("60", "60 to 74"),
         ("75", "75 and over"),
         ("099Y", "75 and over"),
-        ("018M", ""),
+        ("018M", "under 30"),
+        ("400M", "30 to 44"),
     ],
 )
 def test_an_age_lies_in_the_band_that_holds_it(value, band):
