@@ -78,6 +78,7 @@ def job() -> Job:
         train=["a", "b"],
         validation=["c"],
         regions={},
+        classes={},
         label_map={},
         shards=[],
         groups=[],
