@@ -127,11 +127,8 @@ def _mark(client: MlflowClient, name: str, version: int, evaluation: Evaluation,
         else f"{of} {metric} not defined"
     )
     verdict = "Promoted" if decision.promoted else "Not promoted"
-    client.update_model_version(
-        name,
-        str(version),
-        f"{measured}. {verdict}: {decision.reason}. The model card is evidence/report.html.",
-    )
+    text = f"{measured}. The model card is evidence/report.html. {verdict}: {decision.reason}."
+    client.update_model_version(name, str(version), text[:_MOST_LETTERS])
 
 
 def _find(client: MlflowClient, name: str, key: str) -> int | None:
