@@ -69,7 +69,6 @@ def _mean(curves: Mapping[str, Any]) -> dict[str, list[float]]:
 
 
 def _upper(fpr: list[float], tpr: list[float], grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    best = {
-        x: y for x, y in zip(fpr, tpr, strict=True)
-    }  # points are sorted, so the last of equal x is the upper one
+    # Points are sorted, so of equal x the last one, the upper, stays.
+    best = dict(zip(fpr, tpr, strict=True))
     return np.asarray(np.interp(grid, list(best), list(best.values())), dtype=np.float64)

@@ -1,6 +1,6 @@
 """The candidate beside the champion, on the same cases."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from medgantry.bundles import Bundle
@@ -9,7 +9,6 @@ from medgantry.errors import Mismatch
 from medgantry.evaluation.champion import Champion
 from medgantry.evaluation.independence import unseen
 from medgantry.evaluation.measures import Measures, Rows
-from medgantry.evaluation.statistics.interval import Interval
 from medgantry.evaluation.subgroups import LEAST_GROUPS, of_cases, subgroup_table
 
 
@@ -63,13 +62,5 @@ def compare(
         "left_out": len({str(row["case_id"]) for row in candidate} - shared),
         "champion": overall.document() if overall else None,
         "difference": difference.document() if difference else None,
-        "subgroups": subgroup_table(groups, ours, _paired(measures, champion_rows)),
+        "subgroups": subgroup_table(groups, ours, lambda inside: measures.difference(inside, champion_rows)),
     }
-
-
-def _paired(measures: Measures, champion_rows: Rows) -> Callable[[Rows], Interval | None]:
-    def difference(inside: Rows) -> Interval | None:
-        members = {str(row["case_id"]) for row in inside}
-        return measures.difference(inside, of_cases(champion_rows, members))
-
-    return difference

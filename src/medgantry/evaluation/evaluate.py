@@ -1,7 +1,6 @@
 """Evaluation of a bundle on source files, beside the champion."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from medgantry import ledger
 from medgantry.bundles import Bundle
 from medgantry.cohort import Case, Cohort
-from medgantry.errors import InvalidBundle, InvalidCohort, StoreUnavailable
+from medgantry.errors import InvalidBundle, InvalidCohort
 from medgantry.evaluation.champion import Champion
 from medgantry.evaluation.classification.judge import ClassificationJudge
 from medgantry.evaluation.comparison import compare, is_same, why_incomparable
@@ -22,6 +21,7 @@ from medgantry.evaluation.report.report import write_report
 from medgantry.evaluation.segmentation.judge import SegmentationJudge
 from medgantry.evaluation.subgroups import subgroup_table, subgroups
 from medgantry.fingerprint import code_fingerprint, hash_value
+from medgantry.inference.each_case import for_each_case
 from medgantry.steps import StepRecord
 
 STEP = "evaluate"
@@ -36,8 +36,7 @@ def evaluation_key(
         beside = [champion.version, champion.bundle.model_hash]
     return hash_value(
         [
-            bundle.weights_hash,
-            bundle.config_hash,
+            bundle.model_hash,
             cohort.cohort_hash,
             cohort.split_hash,
             beside,
@@ -80,7 +79,8 @@ def evaluate(
     (folder / "predictions").mkdir(parents=True, exist_ok=True)
     judge = _judge_of(cohort, bundle, seed)
     rows, entries = _judge_all(judge, cases, folder / "predictions", record)
-    judged = [case for case in cases if case.case_id in {row["case_id"] for row in rows}]
+    scored = {row["case_id"] for row in rows}
+    judged = [case for case in cases if case.case_id in scored]
     groups = subgroups(judged, target=bundle.target if bundle.task == "classification" else "")
     champion_rows, comparison = _beside(cohort, judged, bundle, champion, judge, rows, groups, record)
     evaluation = Evaluation(
@@ -104,7 +104,7 @@ def evaluate(
     )
     evaluation.save(folder)
     ledger.write(entries, folder / "ledger.parquet")
-    pictures = draw_pictures(judge, rows, folder / "pictures")
+    pictures = draw_pictures(judge, rows, folder / "predictions", folder / "pictures")
     write_report(folder / "report.html", evaluation, cohort, bundle, entries, pictures)
     return evaluation
 
@@ -129,25 +129,19 @@ def _judge_all(
 ) -> tuple[list[dict[str, Any]], list[ledger.Entry]]:
     """Rows of all cases; one that can't be judged is in the ledger instead."""
     rows: list[dict[str, Any]] = []
-    entries = []
-    for done, case in enumerate(cases):
-        record.advance(done, len(cases), "cases")
-        entry = ledger.Entry(item=case.case_id, step=STEP, verdict="ok", rule="predicted and scored")
+
+    def work(case_id: str) -> None:
         with TemporaryDirectory(prefix="medgantry-evaluate-") as scratch:
-            try:
-                rows += judge.judge(case.case_id, Path(scratch), answers)
-            except StoreUnavailable:
-                raise
-            except Exception as error:  # noqa: BLE001 whatever a bundle's transforms raise is a verdict about the case
-                entry = replace(
-                    entry,
-                    verdict="rejected",
-                    rule="the case can be predicted and scored",
-                    evidence=f"{type(error).__name__}: {error}"[:500],
-                    remedy="Compare the case with those that the bundle was trained on.",
-                )
-        entries.append(entry)
-    record.advance(len(cases), len(cases), "cases")
+            rows.extend(judge.judge(case_id, Path(scratch), answers))
+
+    entries = for_each_case(
+        [case.case_id for case in cases],
+        work,
+        step=STEP,
+        wanted="the case can be predicted and scored",
+        done="predicted and scored",
+        record=record,
+    )
     if not rows:
         raise InvalidCohort(f"None of {len(cases)} cases could be judged: {entries[-1].evidence}.")
     return rows, entries

@@ -26,5 +26,5 @@ class Judge(Protocol):
     def extras(self) -> Mapping[str, Any]:
         """Metrics that need more than rows, after the last case."""
 
-    def draw(self, case_id: str, rows: Rows, scratch: Path, path: Path) -> str:
-        """Draw a judged case as PNG; returns what it shows, in words."""
+    def draw(self, case_id: str, rows: Rows, answers: Path, scratch: Path, path: Path) -> str:
+        """Draw a judged case as PNG, with the answer that `judge` kept; returns what it shows, in words."""

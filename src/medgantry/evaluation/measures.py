@@ -22,7 +22,7 @@ class Measures(Protocol):
         """The primary metric; None where these cases do not define it."""
 
     def difference(self, candidate: Rows, champion: Rows) -> Interval | None:
-        """Candidate minus champion in the primary metric, on the same cases."""
+        """Candidate minus champion in the primary metric, on the cases that both have rows of."""
 
     def case_score(self, rows: Rows) -> float:
         """How good the answer for one case is, from its rows; to order cases from worst to best."""

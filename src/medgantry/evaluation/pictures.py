@@ -27,7 +27,7 @@ class Picture:
     path: Path
 
 
-def draw_pictures(judge: Judge, rows: Rows, folder: Path) -> list[Picture]:
+def draw_pictures(judge: Judge, rows: Rows, answers: Path, folder: Path) -> list[Picture]:
     """Draw the worst cases, worst first, and the best; files are named as their cases, as far as a file may be."""
     folder.mkdir(parents=True, exist_ok=True)
     of: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
@@ -40,7 +40,7 @@ def draw_pictures(judge: Judge, rows: Rows, folder: Path) -> list[Picture]:
     for case_id, kind in chosen:
         path = folder / f"{_file_name(case_id)}.png"
         with TemporaryDirectory(prefix="medgantry-picture-") as scratch:
-            caption = judge.draw(case_id, of[case_id], Path(scratch), path)
+            caption = judge.draw(case_id, of[case_id], answers, Path(scratch), path)
         pictures.append(Picture(case_id=case_id, kind=kind, caption=caption, path=path))
     return pictures
 

@@ -9,10 +9,10 @@ import nibabel
 from medgantry.bundles import Bundle
 from medgantry.bundles.case_files import bring_case
 from medgantry.cohort import Cohort, File
-from medgantry.errors import InvalidInput, StoreUnavailable
+from medgantry.errors import InvalidInput
 from medgantry.fingerprint import code_fingerprint, hash_file, hash_value
+from medgantry.inference.each_case import for_each_case
 from medgantry.inference.segmenter import Segmenter
-from medgantry.ledger import Entry
 from medgantry.steps import StepRecord, reuse_or_build, step
 from medgantry.storage import ObjectStore
 from medgantry.storage.files import keep
@@ -65,33 +65,27 @@ def predict_cohort(
     if not wanted:
         raise InvalidInput(f"No case is on side {split!r}.", "Leave split empty to predict all.")
     predictor = Segmenter(bundle)
-    entries, files, cases = list(cohort.entries), [], []
-    for done, case in enumerate(wanted):
-        record.advance(done, len(wanted), "cases")
-        try:
-            file = _predict(predictor, cohort, case.case_id, store)
-        except StoreUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 whatever a bundle's transforms raise is a verdict about the case
-            entries.append(
-                Entry(
-                    item=case.case_id,
-                    step=STEP,
-                    verdict="rejected",
-                    rule="the case can be predicted",
-                    evidence=f"{type(error).__name__}: {error}"[:500],
-                    remedy="Compare the case with those that the bundle was trained on.",
-                )
-            )
-            continue
-        cases.append(case)
-        files += [*cohort.files_of[case.case_id], file]
-        entries.append(Entry(item=case.case_id, step=STEP, verdict="ok", rule="predicted in source geometry"))
-    record.advance(len(wanted), len(wanted), "cases")
+    made: dict[str, File] = {}
+
+    def work(case_id: str) -> None:
+        made[case_id] = _predict(predictor, cohort, case_id, store)
+
+    entries = for_each_case(
+        [case.case_id for case in wanted],
+        work,
+        step=STEP,
+        wanted="the case can be predicted",
+        done="predicted in source geometry",
+        record=record,
+    )
+    cases = [case for case in wanted if case.case_id in made]
+    files = [file for name, prediction in made.items() for file in (*cohort.files_of[name], prediction)]
     if not cases:
         raise InvalidInput(f"None of {len(wanted)} cases could be predicted: {entries[-1].evidence}")
     provenance = {**cohort.provenance, "predicted_with": bundle.weights_hash}
-    return replace(cohort, cases=cases, files=files, entries=entries, provenance=provenance)
+    return replace(
+        cohort, cases=cases, files=files, entries=[*cohort.entries, *entries], provenance=provenance
+    )
 
 
 def _predict(predictor: Segmenter, cohort: Cohort, case_id: str, store: ObjectStore) -> File:

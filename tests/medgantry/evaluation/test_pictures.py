@@ -20,7 +20,7 @@ def judged(store, folder, count):
 @pytest.mark.parametrize(("count", "worst", "best"), [(1, 1, 0), (6, 6, 0), (7, 6, 1), (9, 6, 2)])
 def test_the_worst_come_first_and_no_case_comes_twice(store, tmp_path, count, worst, best):
     judge, rows, ordered = judged(store, tmp_path, count)
-    pictures = draw_pictures(judge, rows[::-1], tmp_path / "pictures")
+    pictures = draw_pictures(judge, rows[::-1], tmp_path / "answers", tmp_path / "pictures")
     shown = [(picture.case_id, picture.kind) for picture in pictures]
     assert shown == [(name, "worst") for name in ordered[:worst]] + [
         (name, "best") for name in ordered[::-1][:best]

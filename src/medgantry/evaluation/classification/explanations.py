@@ -1,19 +1,19 @@
 """The step `explain`: what a classification bundle looked at, where it was right and where wrong."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from medgantry.bundles import Bundle
-from medgantry.bundles.case_files import bring_case
 from medgantry.cohort import Cohort
 from medgantry.errors import InvalidInput, Mismatch
 from medgantry.evaluation.classification.measures import probability
-from medgantry.evaluation.classification.seen import as_picture, as_seen
+from medgantry.evaluation.classification.seen import Method, bring_photo, draw_seen
 from medgantry.evaluation.evaluation import Evaluation
-from medgantry.explain import draw_explanation, grad_cam_pp, occlusion, smooth_grad
+from medgantry.explain import grad_cam_pp, occlusion, smooth_grad
 from medgantry.inference import Classifier
 from medgantry.page import figure, page
 from medgantry.steps import run_id, step
@@ -59,27 +59,22 @@ def choose(rows: Sequence[Mapping[str, Any]], count: int) -> dict[str, list[Mapp
 
 class _Explainer:
     def __init__(self, bundle: Bundle, cohort: Cohort, seed: int) -> None:
-        self._model, self._cohort, self._seed = Classifier(bundle), cohort, seed
+        self._model, self._cohort = Classifier(bundle), cohort
+        self._methods: dict[str, Method] = {
+            "Grad-CAM++": grad_cam_pp,
+            "Occlusion": occlusion,
+            "SmoothGrad": partial(smooth_grad, seed=seed),
+        }
 
     def explain(self, row: Mapping[str, Any], scratch: Path) -> str:
         """One case as a figure of the page."""
-        loaded, case_id = self._model.loaded, str(row["case_id"])
-        bundle = self._model.bundle
-        image = bring_case(self._cohort.files_of[case_id], bundle.input_channels, scratch)["image"]
-        assert isinstance(image, Path)
-        prepared = loaded.prepare(image)
-        tensor = prepared[None].to(loaded.device)
-        index = bundle.outputs.index(row["predicted"])
-        maps = {
-            "Grad-CAM++": grad_cam_pp(loaded.network, tensor, index),
-            "Occlusion": occlusion(loaded.network, tensor, index),
-            "SmoothGrad": smooth_grad(loaded.network, tensor, index, self._seed),
-        }
+        case_id, answered = str(row["case_id"]), str(row["predicted"])
+        photo = bring_photo(self._model, self._cohort, case_id, scratch)
         path = scratch / "explanation.png"  # a case may have a name that no file can have
-        draw_explanation(path, as_seen(prepared), {k: as_picture(heat) for k, heat in maps.items()}, case_id)
-        share = row[probability(row["predicted"])]
+        draw_seen(self._model, photo, answered, self._methods, path, case_id)
+        share = row[probability(answered)]
         return figure(
             path,
-            f"<b>{escape(case_id)}</b>: is {escape(row['reference'])}, answered {escape(row['predicted'])} ({share:.0%})",
+            f"<b>{escape(case_id)}</b>: is {escape(row['reference'])}, answered {escape(answered)} ({share:.0%})",
             case_id,
         )

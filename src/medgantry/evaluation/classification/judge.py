@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from medgantry.bundles import Bundle
-from medgantry.bundles.case_files import bring_case
 from medgantry.cohort import Cohort
 from medgantry.errors import InvalidBundle
 from medgantry.evaluation.classification.measures import ClassificationMeasures, logit, probability
-from medgantry.evaluation.classification.seen import as_picture, as_seen
+from medgantry.evaluation.classification.seen import bring_photo, draw_seen
 from medgantry.evaluation.measures import Rows
-from medgantry.explain import draw_explanation, grad_cam_pp
+from medgantry.explain import grad_cam_pp
 from medgantry.inference import Classifier
 
 
@@ -30,7 +29,7 @@ class ClassificationJudge:
 
     def judge(self, case_id: str, scratch: Path, answers: Path | None) -> list[dict[str, Any]]:
         """One row; it holds the whole answer, so no file is kept."""
-        found = self._model.predict_case({"image": self._bring(case_id, scratch)})
+        found = self._model.predict_case({"image": bring_photo(self._model, self._cohort, case_id, scratch)})
         case = self._cases[case_id]
         values = zip(found.classes, found.probabilities, found.logits, strict=True)
         row: dict[str, Any] = {
@@ -47,24 +46,15 @@ class ClassificationJudge:
         """Nothing more."""
         return {}
 
-    def draw(self, case_id: str, rows: Rows, scratch: Path, path: Path) -> str:
+    def draw(self, case_id: str, rows: Rows, answers: Path, scratch: Path, path: Path) -> str:
         """The image, and what spoke for the class that was answered (Grad-CAM++)."""
         row = rows[0]
-        prepared = self._model.loaded.prepare(self._bring(case_id, scratch))
-        index = self._model.bundle.outputs.index(row["predicted"])
+        photo = bring_photo(self._model, self._cohort, case_id, scratch)
         shares = f"{row[probability(row['predicted'])]:.0%}; {row['reference']} {self.measures.case_score(rows):.0%}"
         caption = f"is {row['reference']}, answered {row['predicted']} ({shares})"
         try:
-            heat = grad_cam_pp(
-                self._model.loaded.network, prepared[None].to(self._model.loaded.device), index
-            )
+            draw_seen(self._model, photo, row["predicted"], {"Grad-CAM++": grad_cam_pp}, path, case_id)
         except InvalidBundle as error:
-            draw_explanation(path, as_seen(prepared), {}, case_id)
+            draw_seen(self._model, photo, row["predicted"], {}, path, case_id)
             return f"{caption}. No Grad-CAM++: {error.message}"
-        draw_explanation(path, as_seen(prepared), {"Grad-CAM++": as_picture(heat)}, case_id)
         return caption
-
-    def _bring(self, case_id: str, scratch: Path) -> Path:
-        item = bring_case(self._cohort.files_of[case_id], self._model.bundle.input_channels, scratch)
-        assert isinstance(item["image"], Path)
-        return item["image"]

@@ -12,7 +12,7 @@ from medgantry.evaluation.classification.calibration import (
     expected_calibration_error,
     negative_log_likelihood,
 )
-from medgantry.evaluation.classification.metrics import classification_metrics
+from medgantry.evaluation.classification.metrics import RESERVED, classification_metrics
 from medgantry.evaluation.classification.temperature import apply_temperature
 from medgantry.evaluation.measures import Rows
 from medgantry.evaluation.statistics.interval import Interval
@@ -43,7 +43,7 @@ class ClassificationMeasures:
     primary = ("auc", "macro")
 
     def __init__(self, classes: Sequence[str], calibration: Mapping[str, Any]) -> None:
-        taken = sorted({"macro", "all"} & set(classes))
+        taken = sorted(RESERVED & set(classes))
         if taken:
             raise InvalidBundle(f"No class may be called {taken[0]!r}.", "Give it another name at ingest.")
         self._classes, self._calibration = list(classes), calibration

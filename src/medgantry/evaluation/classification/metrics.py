@@ -29,6 +29,8 @@ from medgantry.evaluation.statistics.interval import Interval
 from medgantry.evaluation.statistics.mean import clustered_mean
 from medgantry.evaluation.statistics.resampling import bootstrap_interval
 
+RESERVED = frozenset({"macro", "all"})
+"""Names that stand for all classes together, and so for none."""
 ROC_POINTS = 200
 BRIER_WORST = 2.0
 SUM_TOLERANCE = 1e-3
@@ -135,7 +137,7 @@ def _check(
         )
     if reference.min() < 0 or reference.max() >= len(classes):
         raise ValueError(f"A reference is an index below {len(classes)}, got {reference.max()}.")
-    if len(set(classes)) < len(classes) or {"macro", "all"} & set(classes):
+    if len(set(classes)) < len(classes) or RESERVED & set(classes):
         raise ValueError(f"Names of classes must differ and be none of macro, all; got {list(classes)}.")
     if not np.isfinite(probabilities).all() or probabilities.min() < 0 or probabilities.max() > 1:
         raise ValueError("Probabilities must lie in [0, 1]; apply softmax to logits first.")
@@ -161,15 +163,15 @@ def _describe(cohort: _Cohort, label: int, specificity: float) -> None:
         )
         return
     _keep(cohort, "auc", name, auc_interval(positive, scores, groups))
-    # Fewer patients on either side than this leave nothing to tell apart by resampling.
-    units = min(
+    ours, others = (
         len({groups[case] for case in np.flatnonzero(side).tolist()}) for side in (positive, ~positive)
     )
+    # With one patient on a side, resampling has nothing to tell apart.
+    carried = 1 if others == 1 else ours
 
     def on_draws(
         statistic: Callable[[NDArray[np.bool_], NDArray[np.float64]], float | None],
     ) -> Interval | None:
-        carried = units if units < 2 else len({groups[case] for case in np.flatnonzero(positive).tolist()})
         return bootstrap_interval(
             lambda drawn: statistic(positive[drawn], scores[drawn]), groups, units=carried
         )

@@ -31,7 +31,8 @@ def summary_section(
 def _judged(evaluation: Evaluation, cohort: Cohort, bundle: Bundle, entries: Sequence[Entry]) -> str:
     groups = len({row["group_id"] for row in evaluation.rows})
     where = "an external cohort" if evaluation.metrics["external"] else f"the {evaluation.split} side"
-    judged = [case for case in cohort.cases if case.case_id in set(evaluation.case_ids)]
+    named = set(evaluation.case_ids)
+    judged = [case for case in cohort.cases if case.case_id in named]
     seen = len(judged) - len(unseen(judged, bundle))
     known = "The model was neither trained nor validated on any of these groups."
     if "groups" not in bundle.provenance:

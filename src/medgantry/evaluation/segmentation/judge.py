@@ -49,7 +49,7 @@ class SegmentationJudge:
         item = self._bring(case_id, scratch)
         prediction = self._trained.predict_case(item)
         if answers:
-            prediction.save(answers / f"{case_id}.nii.gz")
+            prediction.save(_answer(answers, case_id))
         references, affine = self._references(item)
         predictions = self._regions(self._trained, prediction.labels)
         blank: Masks = {}
@@ -82,11 +82,12 @@ class SegmentationJudge:
         """The best single threshold, a baseline over all cases."""
         return {"threshold": self._threshold.best(self._names)}
 
-    def draw(self, case_id: str, rows: Rows, scratch: Path, path: Path) -> str:
+    def draw(self, case_id: str, rows: Rows, answers: Path, scratch: Path, path: Path) -> str:
         """Reference and prediction as outlines on one slice."""
         item = self._bring(case_id, scratch)
         references, affine = self._references(item)
-        predictions = self._regions(self._trained, self._trained.predict_case(item).labels)
+        labels = np.asanyarray(nibabel.load(_answer(answers, case_id)).dataobj)
+        predictions = self._regions(self._trained, labels)
         first = next(iter(self._volumes(item).values()))
         draw_overlay(path, first, references, predictions, case_id, affine=affine)
         return ", ".join(f"{row['region']} Dice {row['dice']:.3f}" for row in rows)
@@ -113,3 +114,8 @@ class SegmentationJudge:
         if voxels.ndim == 3:
             voxels = voxels[..., None]
         return {name: voxels[..., index] for index, name in enumerate(names)}
+
+
+def _answer(answers: Path, case_id: str) -> Path:
+    """Where a case's label map is kept."""
+    return answers / f"{case_id}.nii.gz"
