@@ -1,4 +1,4 @@
-"""The training stretch that every training pipeline shares.
+"""The training stretch that every training pipeline shares: shards, then workers.
 
 A pipeline of its own because KFP does not bring a parameter that only sizes a task into an exit handler.
 """
@@ -6,26 +6,41 @@ A pipeline of its own because KFP does not bring a parameter that only sizes a t
 from kfp import dsl
 
 from components.train import train
-from medgantry.artifacts import Bundle, Cohort, ShardSet
+from medgantry.artifacts import Bundle, Cohort
+from pipelines.preprocessing import preprocessing
 from pipelines.resources import with_retries, workers
 
 
-@dsl.pipeline(name="training", description="Workers that train a bundle, here or as a job of the cluster.")
+@dsl.pipeline(
+    name="training",
+    description="Shards, and workers that train a bundle on them, here or as a job of the cluster.",
+)
 def training(
     cohort: dsl.Input[Cohort],
-    shards: dsl.Input[ShardSet],
     bundle: dsl.Input[Bundle],
+    shard_mib: float = 256.0,
+    max_rejected: float = 0.2,
     seed: int = 0,
     ranks: int = 1,
     launcher: str = "auto",
     queue: str = "",
     cpu: str = "4",
-    memory: str = "16Gi",
+    memory: str = "8Gi",
+    train_memory: str = "16Gi",
     gpus: int = 0,
 ) -> Bundle:
-    """Train on pods of `cpu`, `memory` and `gpus`."""
-    trained = train(
-        cohort=cohort, shards=shards, bundle=bundle, seed=seed, ranks=ranks, launcher=launcher, queue=queue
+    """Preprocess with `memory`, train on pods of `cpu`, `train_memory` and `gpus`."""
+    shards = preprocessing(
+        cohort=cohort, bundle=bundle, shard_mib=shard_mib, max_rejected=max_rejected, memory=memory
     )
-    with_retries(workers(trained, cpu, memory, gpus))
+    trained = train(
+        cohort=cohort,
+        shards=shards.output,
+        bundle=bundle,
+        seed=seed,
+        ranks=ranks,
+        launcher=launcher,
+        queue=queue,
+    )
+    with_retries(workers(trained, cpu, train_memory, gpus))
     return trained.outputs["trained"]

@@ -6,7 +6,6 @@ from components.ingest_nifti import ingest_nifti
 from components.open_bundle import open_bundle
 from components.split_cohort import split_cohort
 from components.summarize_run import summarize_run
-from pipelines.preprocessing import preprocessing
 from pipelines.publishing import publishing
 from pipelines.resources import heavy, light
 from pipelines.training import training
@@ -78,23 +77,18 @@ def brain_tumor_segmentation(
         )
         light(divided)
         cohort = divided.outputs["divided"]
-        shards = preprocessing(
+        trained = training(
             cohort=cohort,
             bundle=opened.outputs["bundle"],
             shard_mib=shard_mib,
             max_rejected=max_rejected,
-            memory=memory,
-        )
-        trained = training(
-            cohort=cohort,
-            shards=shards.output,
-            bundle=opened.outputs["bundle"],
             seed=seed,
             ranks=ranks,
             launcher=launcher,
             queue=queue,
             cpu=cpu,
-            memory=train_memory,
+            memory=memory,
+            train_memory=train_memory,
             gpus=gpus,
         )
         publishing(
