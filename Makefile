@@ -11,10 +11,11 @@ DEMO_OVERRIDE := {"epochs": 80, "patch_size": [48, 48, 32], "batch_size": 2, "le
 help:  ## Say what every target does; CI runs `check` and `image-tests`
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
 
-$(VENV)/ready: requirements.lock pyproject.toml
+$(VENV)/ready: requirements.lock feature-store.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/feature-store/site-packages --requirement feature-store.lock
 	touch $@
 
 demo: $(VENV)/ready  ## Phantoms to a served, evaluated, registered model, in one command (`KEEP=--keep` leaves it up)

@@ -1,11 +1,17 @@
-"""`python -m benchmarks [name ...]`: one JSON object per row; B1 to B4 are names too."""
+"""`python -m benchmarks [name ...]`: one JSON object per row; B1 to B4 and B11 are names too."""
 
 import importlib
 import json
 import sys
 
-NAMES = ("preprocessing", "reading", "dicom_raw", "dicom_nifti", "dicom_compressed", "dicom_seg")
-SHORT = {"B1": "dicom_raw", "B2": "dicom_nifti", "B3": "dicom_compressed", "B4": "dicom_seg"}
+NAMES = ("preprocessing", "reading", "dicom_raw", "dicom_nifti", "dicom_compressed", "dicom_seg", "radiomics")
+SHORT = {
+    "B1": "dicom_raw",
+    "B2": "dicom_nifti",
+    "B3": "dicom_compressed",
+    "B4": "dicom_seg",
+    "B11": "radiomics",
+}
 
 
 def main() -> None:

@@ -6,3 +6,5 @@ from medgantry import __version__
 DATA = f"medgantry/python-data:{__version__}"
 TORCH = f"medgantry/python-torch:{__version__}"
 SERVE = f"medgantry/python-serve:{__version__}"
+FEATURES = f"medgantry/python-features:{__version__}"
+GENOMICS = f"medgantry/python-genomics:{__version__}"

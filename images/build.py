@@ -12,8 +12,16 @@ from components import images
 from medgantry import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = {"data": images.DATA, "torch": images.TORCH, "serve": images.SERVE}
-# Handed on to the build where they are set. VARIANT means nothing to the image data.
+NAMES = {
+    "data": images.DATA,
+    "torch": images.TORCH,
+    "serve": images.SERVE,
+    "features": images.FEATURES,
+    "genomics": images.GENOMICS,
+}
+VARIED = ("torch", "serve")
+"""Images that come as cpu and as cuda."""
+# Handed on to the build where they are set.
 VARIABLES = (
     "BASE",
     "VARIANT",
@@ -46,7 +54,7 @@ def command(engine: str, image: str, revision: str) -> list[str]:
         revision: The commit's name.
     """
     given = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    if image == "data":
+    if image not in VARIED:
         given.pop("VARIANT", None)
     values = {"VERSION": __version__, "REVISION": revision} | given
     arguments = [f"--build-arg={name}={value}" for name, value in values.items()]

@@ -12,6 +12,8 @@ EXTRAS = {
     "data": ["dicom", "track", "tracking-server"],  # MLflow's server runs from it too
     "torch": ["track", "train", "cluster"],
     "serve": ["track", "train", "cluster", "serve"],
+    "features": ["dicom", "track", "features", "feature-store"],
+    "genomics": ["dicom"],
 }
 # Used in the build stage alone: what makes the wheel, and what lists the installed packages.
 TOOLS = ["hatchling", "cyclonedx-bom>=7.5,<8"]
@@ -77,7 +79,7 @@ def write(lock: Path, pins: Pins, torch: str = "") -> None:
 
 def main() -> None:
     """Write every lock."""
-    root = read(ROOT / "requirements.lock")
+    root = read(ROOT / "requirements.lock") | read(ROOT / "feature-store.lock")
     write(ROOT / "images/tools.lock", resolve(TOOLS, root))
     for image, extras in EXTRAS.items():
         folder = ROOT / "images" / image

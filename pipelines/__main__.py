@@ -18,6 +18,8 @@ from pipelines.batch_inference import batch_inference
 from pipelines.brain_tumor_segmentation import brain_tumor_segmentation
 from pipelines.deployment import deployment
 from pipelines.ingest_dicom import ingest_dicom
+from pipelines.nsclc_survival import nsclc_survival
+from pipelines.quantify_expression import quantify_expression
 from pipelines.resources import ACCOUNT
 from pipelines.runners.parameters import parse_parameters
 from pipelines.runners.stack import StackError
@@ -32,6 +34,8 @@ PIPELINES: dict[str, BaseComponent] = {
     "brain_tumor_segmentation": brain_tumor_segmentation,
     "deployment": deployment,
     "ingest_dicom": ingest_dicom,
+    "nsclc_survival": nsclc_survival,
+    "quantify_expression": quantify_expression,
     "skin_lesion_classification": skin_lesion_classification,
 }
 HOME = Path(".medgantry")
@@ -302,7 +306,9 @@ def _show(document: dict, keep: bool) -> None:
         table.add_row(row["step"], row["state"], str(row["iterations"]), f"{row['seconds']:.1f}", note)
     console.print(table)
     if document["scores"]:
-        scores = Table("metric", "of", "estimate", "95 % interval", "cases", title="test cases")
+        scores = Table(
+            "metric", "of", "estimate", "95 % interval", "cases", title="cases that had no part in the model"
+        )
         for score in document["scores"]:
             scores.add_row(
                 score["metric"],

@@ -42,14 +42,20 @@ class Outcome:
     error: dict[str, str] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
 
-    def facts(self, step: str) -> dict[str, Any]:
-        """What a step found out."""
-        return next((dict(r["facts"]) for r in self.records if r["step"] == step), {})
+    def facts(self, *steps: str) -> dict[str, Any]:
+        """What the first step of these names found out."""
+        return next((dict(r["facts"]) for r in self.records if r["step"] in steps), {})
+
+    def rejected(self) -> list[dict[str, Any]]:
+        """What any step rejected, each verdict once."""
+        found = [entry for record in self.records for entry in record["facts"].get("rejected", [])]
+        return [entry for place, entry in enumerate(found) if entry not in found[:place]]
 
     def document(self) -> dict[str, Any]:
         """The run as one JSON-ready object."""
         verdicts = [record["verdicts"] for record in self.records if record["verdicts"]]
-        registration, endpoint = self.facts("register"), self.facts("deploy").get("endpoint", {})
+        registration = self.facts("register", "register_survival")
+        evaluation = self.facts("evaluate", "evaluate_survival")
         return {
             "pipeline": self.pipeline,
             "run_id": self.run_id,
@@ -59,18 +65,15 @@ class Outcome:
             "error": self.error or None,
             "ledger": {
                 **(verdicts[-1] if verdicts else {}),
-                "entries": next(
-                    (record["facts"]["rejected"] for record in self.records if "rejected" in record["facts"]),
-                    [],
-                ),
+                "entries": self.rejected(),
             },
-            "metrics": self.facts("evaluate").get("metrics", {}),
-            "scores": self.facts("evaluate").get("scores", []),
+            "metrics": evaluation.get("metrics", {}),
+            "scores": evaluation.get("scores", []),
             "model": {"name": registration.get("model"), "version": registration.get("version")},
             "registration": registration,
             "mlflow_run": self.facts("summarize_run").get("mlflow_run")
             or self.facts("train").get("mlflow_run"),
-            "endpoint": endpoint,
+            "endpoint": self.facts("deploy").get("endpoint", {}),
             "addresses": self.addresses,
         }
 

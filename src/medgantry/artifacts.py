@@ -49,3 +49,19 @@ class Registration(dsl.Artifact):  # type: ignore[misc]
 
 class DicomExport(dsl.Artifact):  # type: ignore[misc]
     """DICOM objects of predictions, and what became of them."""
+
+
+class FeatureTable(dsl.Dataset):  # type: ignore[misc]
+    """What is known of subjects, and from when on."""
+
+
+class FeaturePlan(dsl.Dataset):  # type: ignore[misc]
+    """Which subject goes to which task that extracts features."""
+
+
+class FeatureReceipt(dsl.Dataset):  # type: ignore[misc]
+    """What one such task made."""
+
+
+class SurvivalModel(dsl.Model):  # type: ignore[misc]
+    """A model of time to an event, with its out-of-fold predictions."""

@@ -13,7 +13,7 @@ from components import images
 from pipelines.compiling import load_components
 
 COMPONENTS = load_components()
-OUR_IMAGES = {images.DATA, images.TORCH, images.SERVE}
+OUR_IMAGES = {images.DATA, images.TORCH, images.SERVE, images.FEATURES, images.GENOMICS}
 MAX_BODY_LINES = 15
 MAX_PARAMETERS = 8
 

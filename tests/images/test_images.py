@@ -36,6 +36,13 @@ WORKS = {
         "python -c 'import medgantry.evaluation.step, medgantry.evaluation.classification.explanations'",
     ),
     "serve": ("python -m kfp.dsl.executor_main --help", "python -m medgantry.serving.server --help"),
+    "features": (
+        "python -m kfp.dsl.executor_main --help",
+        "python -c 'from medgantry.features.store.feast_library import load_feast; load_feast()'",
+        "python -c 'import medgantry.features.radiomics.extract, medgantry.survival.train, lifelines, xgboost'",
+        "python -c 'import medgantry.survival.evaluation.step, medgantry.registry.survival_loader'",
+    ),
+    "genomics": ("python -m kfp.dsl.executor_main --help", "salmon --version", "fasterq-dump --version"),
 }
 
 UNMET = """
@@ -65,7 +72,7 @@ WRITABLE = r"find /opt/medgantry /usr/share/sbom -not -type l \( -not -user 0 -o
 
 @pytest.fixture(scope="session", params=list(build.NAMES))
 def image(built: Callable[[str], str], request: pytest.FixtureRequest) -> str:
-    """`data`, `torch` or `serve`, once it is built."""
+    """Each image by its short name, once it is built."""
     return built(request.param)
 
 
@@ -121,7 +128,7 @@ def test_holds_what_its_components_import(image, run, user):
 
 
 def test_holds_the_locked_packages_and_they_fit(image, run):
-    file = f"{image}/requirements{'' if image == 'data' else f'.{VARIANT}'}.lock"
+    file = f"{image}/requirements{f'.{VARIANT}' if image in build.VARIED else ''}.lock"
     packages = {
         locks.canonical(name): version for name, version in json.loads(run("python", "-c", PACKAGES)).items()
     }

@@ -15,6 +15,12 @@ NEEDED = {
     "brain_tumor_segmentation": {"source": "s3://b/task"},
     "deployment": {"model_name": "m"},
     "ingest_dicom": {"source": "s3://b/archive"},
+    "nsclc_survival": {"source": "s3://b/archive", "clinical": "s3://b/c.csv", "expression": "s3://b/e.tsv"},
+    "quantify_expression": {
+        "sheet": "s3://b/s.csv",
+        "transcriptome": "s3://b/t.fa",
+        "clinical": "s3://b/c.csv",
+    },
     "skin_lesion_classification": {"source": "s3://b/photos"},
 }
 

@@ -8,7 +8,7 @@ from medgantry.documents import read_document, write_document
 
 SCHEMA_NAME = "medgantry/champion/1"
 _FILE = "champion.json"
-_BUNDLE = "bundle"
+_MODEL = "model"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,17 +26,25 @@ class Champion:
         Raises:
             InvalidInput: If it is none of this schema.
         """
-        document = read_document(folder / _FILE, SCHEMA_NAME)
-        if not document["version"]:
-            return None
-        return cls(**document, bundle=Bundle(folder / _BUNDLE))
+        found = read_champion(folder)
+        return cls(name=found[0], version=found[1], bundle=Bundle(model_folder(folder))) if found else None
 
 
-def bundle_folder(folder: Path) -> Path:
-    """Where the champion's bundle lies in its folder."""
-    return folder / _BUNDLE
+def read_champion(folder: Path) -> tuple[str, int] | None:
+    """Name and version of a champion of any kind; None where the registry has none.
+
+    Raises:
+        InvalidInput: If it is none of this schema.
+    """
+    document = read_document(folder / _FILE, SCHEMA_NAME)
+    return (document["name"], document["version"]) if document["version"] else None
+
+
+def model_folder(folder: Path) -> Path:
+    """Where the champion's model lies in its folder: a bundle, or a model of survival."""
+    return folder / _MODEL
 
 
 def write_champion(folder: Path, *, name: str, version: int) -> None:
-    """Write who is champion; version 0 for nobody. The bundle, if there is one, lies there already."""
+    """Write who is champion; version 0 for nobody. The model, if there is one, lies there already."""
     write_document(folder / _FILE, SCHEMA_NAME, {"name": name, "version": version})

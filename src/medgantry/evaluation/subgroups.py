@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from medgantry.cohort import Case
+from medgantry.cohort.targets import STUDY_DATE
 from medgantry.evaluation.measures import Rows
 from medgantry.evaluation.statistics.interval import Interval
 
@@ -16,8 +17,8 @@ _AGE_BANDS = (30, 45, 60, 75)
 """Lower ends, in years, as dermatology and oncology registries cut them."""
 _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 """Units of DICOM's age strings (PS3.5, section 6.2)."""
-NO_SUBGROUP = {"labels"}
-"""Targets that ingest makes of the label map."""
+NO_SUBGROUP = {"labels", STUDY_DATE}
+"""Targets that are no trait of a subject: one is made of the label map, one is a time."""
 
 
 def subgroups(cases: Iterable[Case], *, target: str) -> dict[tuple[str, str], set[str]]:

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from medgantry.errors import InvalidInput, Mismatch
+from medgantry.errors import InvalidInput
+from medgantry.phantoms.written import is_written, write_settings
 
 Volume = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -30,7 +31,6 @@ EDEMA, NON_ENHANCING, ENHANCING = 1, 2, 3
 
 _SMALLEST_SIDE = 16  # voxels; below it the three nested regions shrink to a few voxels
 _ORIENTATIONS = ("RAS", "LPS", "LAS")
-_SETTINGS_FILE = "phantom.json"
 _NIFTI_QUATERN_B = 256  # bytes; quatern_b ... srow_z are 18 float32 in a row in the NIfTI-1 header
 _FORMAT = 1  # raise it when the same settings no longer give the same bytes
 
@@ -85,12 +85,11 @@ def write_task(
         "phantom": "brain_tumor", "format": _FORMAT,
         "cases": cases, "broken": broken, "seed": seed, "size": list(size),
     }  # fmt: skip
-    if _is_written(folder, settings):
+    if is_written(folder, settings, folder / "dataset.json"):
         return
+    write_settings(folder, settings)
     for name in ("imagesTr", "labelsTr", "imagesTs"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    # The settings go first and dataset.json last: what an interrupted run left is ours, and incomplete.
-    _write_json(folder / _SETTINGS_FILE, settings)
+        (folder / name).mkdir(exist_ok=True)
     for number in range(1, cases + 1):
         position = number - (cases - broken) - 1
         damage = DAMAGES[position % len(DAMAGES)] if position >= 0 else None
@@ -110,20 +109,6 @@ def _check_settings(cases: int, broken: int, seed: int, size: Size) -> None:
         raise InvalidInput(f"Wanted a seed of 0 or more, found {seed}.")
     if len(size) != 3 or min(size) < _SMALLEST_SIDE:
         raise InvalidInput(f"Wanted three sides of at least {_SMALLEST_SIDE} voxels, found {tuple(size)}.")
-
-
-def _is_written(folder: Path, settings: dict[str, Any]) -> bool:
-    """Tell whether the folder holds exactly this data set, complete; raise Mismatch if it holds another."""
-    settings_file = folder / _SETTINGS_FILE
-    remedy = "Choose another folder, or remove this one."
-    if settings_file.exists():
-        found = json.loads(settings_file.read_text(encoding="utf-8"))
-        if found != settings:
-            raise Mismatch(f"{folder} holds a phantom made with {found}, wanted {settings}.", remedy)
-        return (folder / "dataset.json").exists()
-    if any((folder / name).exists() for name in ("dataset.json", "imagesTr", "labelsTr")):
-        raise Mismatch(f"{folder} holds a data set that is not a phantom (no {_SETTINGS_FILE}).", remedy)
-    return False
 
 
 def _description(cases: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What may go: shards, checkpoints and served copies that no registered model, alias or live run refers to."""
+"""What may go: shards, checkpoints, results of cases and served copies that no registered model, alias or live run refers to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,11 +7,20 @@ from datetime import UTC, datetime, timedelta
 from mlflow import MlflowClient
 
 from medgantry.registry.deployments import read_desired
-from medgantry.registry.register import CHAMPION
+from medgantry.registry.versions import CHAMPION
 from medgantry.steps import read_records
 from medgantry.storage import ObjectStore
 
-_KINDS = {"shards": 2, "training": 2, "evaluations": 2, "serving": 3}
+_KINDS = {
+    "shards": 2,
+    "training": 2,
+    "evaluations": 2,
+    "serving": 3,
+    "radiomics": 2,
+    "expression": 2,
+    "expression-indexes": 2,
+    "survival": 2,
+}
 """Kind -> number of key parts that name one piece of work."""
 _LIVE_HOURS = 24
 """A run without an end is taken for live this long; after that it was killed."""

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from medgantry.errors import InvalidInput
 from medgantry.evaluation.evaluation import Evaluation
 
+UNSEEN = ("test", "cross-validation")
+"""Sides whose cases had no part in the model that answered for them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GateConfig:
@@ -52,7 +55,7 @@ def decide(
         champion: Who has the alias; None for nobody.
         config: What must be shown.
     """
-    if not evaluation.metrics["external"] and evaluation.split != "test":
+    if not evaluation.metrics["external"] and evaluation.split not in UNSEEN:
         return Decision(False, f"it was judged on side {evaluation.split!r}, which helped to make it")
     if champion is None:
         return Decision(True, "there was no champion")

@@ -1,6 +1,7 @@
-"""The step `open_champion`: the champion's bundle out of the registry, to be compared with."""
+"""The step `open_champion`: the champion out of the registry, to be compared with."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,9 +9,12 @@ import mlflow
 from mlflow import MlflowClient
 
 from medgantry.errors import InvalidInput
-from medgantry.evaluation.champion import bundle_folder, write_champion
-from medgantry.registry.register import present_champion
+from medgantry.evaluation.champion import model_folder, write_champion
+from medgantry.registry.versions import present_champion
 from medgantry.steps import step
+
+MARKS = {"MONAI bundle": "configs", "model of survival": "model.json"}
+"""What lies at the top of a model's folder, by its kind."""
 
 
 def open_champion_step(output: Path, *, name: str) -> None:
@@ -20,13 +24,19 @@ def open_champion_step(output: Path, *, name: str) -> None:
         version = champion.version if champion else 0
         shutil.rmtree(output, ignore_errors=True)
         if champion:
-            download_bundle(name, version, bundle_folder(output))
+            download_model(name, version, model_folder(output))
         write_champion(output, name=name, version=version)
         record.facts = {"model": name, "version": version or None}
 
 
-def download_bundle(name: str, version: int, folder: Path) -> None:
-    """Bring a version's bundle to a folder.
+def download_model(name: str, version: int, folder: Path, *, kinds: Sequence[str] = tuple(MARKS)) -> None:
+    """Bring a version's model to a folder.
+
+    Args:
+        name: Name in the registry.
+        version: The version.
+        folder: Where the model appears.
+        kinds: Which of MARKS will do.
 
     Raises:
         InvalidInput: If the version holds none, or its files are gone.
@@ -40,7 +50,7 @@ def download_bundle(name: str, version: int, folder: Path) -> None:
                 f"{uri} is registered, but its files cannot be read: {error}.",
                 "Restore them, or give the alias champion to another version.",
             ) from error
-        bundles = sorted(found.rglob("configs/metadata.json"))
-        if not bundles:
-            raise InvalidInput(f"{uri} holds no MONAI bundle.", "Register one with `register`.")
-        shutil.copytree(bundles[0].parent.parent, folder)
+        models = [place for kind in kinds for place in sorted(found.rglob(MARKS[kind]))]
+        if not models:
+            raise InvalidInput(f"{uri} holds no {' and no '.join(kinds)}.", "Choose a model of another name.")
+        shutil.copytree(models[0].parent, folder)

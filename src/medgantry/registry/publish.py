@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 from mlflow import MlflowClient
 
 from medgantry.errors import InvalidInput
-from medgantry.registry.open_champion import download_bundle
-from medgantry.registry.register import present_champion
+from medgantry.registry.open_champion import download_model
+from medgantry.registry.versions import present_champion
 from medgantry.storage import ObjectStore, folder_exists, publish_folder
 
 
@@ -33,6 +33,6 @@ def publish_champion(name: str, store: ObjectStore) -> tuple[int, str]:
     if not folder_exists(store, prefix):
         with TemporaryDirectory(prefix="medgantry-publish-") as scratch:
             folder = Path(scratch) / "bundle"
-            download_bundle(name, version, folder)
+            download_model(name, version, folder, kinds=["MONAI bundle"])
             publish_folder(store, prefix, folder)
     return version, prefix

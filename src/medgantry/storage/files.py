@@ -43,6 +43,21 @@ def locate(uri: str) -> tuple[ObjectStore, str] | Path:
     )
 
 
+def read_bytes(uri: str) -> bytes:
+    """The content of one file.
+
+    Raises:
+        InvalidInput: If there is none.
+        ObjectMissing: If the store has no such object.
+    """
+    place = locate(uri)
+    if not isinstance(place, Path):
+        return place[0].get_bytes(place[1])
+    if not place.is_file():
+        raise InvalidInput(f"There is no file {place} on this machine.", "Check the path.")
+    return place.read_bytes()
+
+
 def fetch(uri: str, sha256: str, folder: Path, suffix: str) -> Path:
     """Bring one file to a local folder, under its hash, checked; a file already there is not fetched again.
 

@@ -195,7 +195,7 @@ def test_another_phantom_is_not_overwritten(tmp_path: Path, capsys: pytest.Captu
 
 def test_a_real_data_set_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "dataset.json").write_text("{}")
-    with pytest.raises(Mismatch, match="not a phantom"):
+    with pytest.raises(Mismatch, match="holds no phantom"):
         write_task(tmp_path, cases=1, size=SMALL)
     assert _contents(tmp_path) == {"dataset.json": b"{}"}
 

@@ -158,7 +158,7 @@ def test_what_is_there_is_left_alone(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(Mismatch, match="images"):
         write_photos(folder, images=31, size=SMALL)
     (tmp_path / "HAM10000_metadata.csv").write_text("lesion_id\n")
-    with pytest.raises(Mismatch, match="not a phantom"):
+    with pytest.raises(Mismatch, match="holds no phantom"):
         write_photos(tmp_path, images=1)
 
 

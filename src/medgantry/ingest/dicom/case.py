@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from medgantry.cohort import Case, File
+from medgantry.cohort.targets import STUDY_DATE
 from medgantry.dicom.deidentification.deidentify import Deidentifier
 from medgantry.dicom.deidentification.harvest import search
 from medgantry.dicom.header import Header, value_numbers, value_text
@@ -20,7 +21,7 @@ from medgantry.fingerprint import hash_file
 from medgantry.ingest.dicom.candidate import Candidate
 from medgantry.ingest.dicom.config import DicomConfig
 from medgantry.ingest.dicom.labels import Labels, MaskObject, label_names, paint_labels
-from medgantry.ingest.dicom.names import KeyedNames, Names
+from medgantry.ingest.dicom.names import KeyedNames, Names, case_name
 from medgantry.ingest.dicom.objects import IdentityLeft, Packed, pack_objects
 from medgantry.ingest.dicom.picture import picture
 from medgantry.ingest.volumes.convert import write_nifti
@@ -29,7 +30,14 @@ from medgantry.ledger import Unusable
 from medgantry.storage import ObjectStore
 from medgantry.storage.files import keep
 
-_TOLD = ("Manufacturer", "ManufacturerModelName", "ConvolutionKernel", "PatientSex", "PatientAge")
+_TOLD = (
+    "Manufacturer",
+    "ManufacturerModelName",
+    "ConvolutionKernel",
+    "PatientSex",
+    "PatientAge",
+    "StudyDate",
+)
 """What the ledger of a cohort may tell of a series, once de-identified."""
 _NUMBERS = ("SliceThickness", "KVP")
 
@@ -66,10 +74,7 @@ class CaseMaker:
 
     def case_id(self, header: Header, series_uid: str, number: int) -> str:
         """The id of a series' stack; stacks are numbered from 1."""
-        patient = self._names.patient(_patient(header))
-        return f"{patient}-{self._names.name('series', series_uid)[:12]}" + (
-            f"-{number}" if number > 1 else ""
-        )
+        return case_name(self._names, _patient(header), series_uid, number)
 
     def make(self, candidate: Candidate, scratch: Path) -> Made:
         """Read, label, de-identify, verify and keep one stack.
@@ -143,6 +148,7 @@ class CaseMaker:
             "kernel": facts["ConvolutionKernel"],
             "sex": facts["PatientSex"],
             "age": facts["PatientAge"],
+            STUDY_DATE: facts["StudyDate"],
             "labels": " ".join(sorted(facts.get("labels_ml", {}))),
         }
         targets = {name: value for name, value in known.items() if value}

@@ -3,10 +3,14 @@
 import hashlib
 import json
 import re
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from medgantry.dicom.deidentification.pseudonyms import Pseudonyms
-from medgantry.ingest.dicom.config import DicomConfig
+
+if TYPE_CHECKING:  # tables take names from here too, and need nothing that reads DICOM
+    from medgantry.ingest.dicom.config import DicomConfig
+
+_SERIES_DIGITS = 12
 
 
 class Names(Protocol):
@@ -90,7 +94,19 @@ class PlainNames:
         return json.loads(text)
 
 
-def names_for(config: DicomConfig) -> Names:
+def case_name(names: Names, patient_id: str, series_uid: str, number: int) -> str:
+    """The id of a series' stack as a case; stacks are numbered from 1."""
+    series = names.name("series", series_uid)[:_SERIES_DIGITS]
+    return f"{names.patient(patient_id)}-{series}" + (f"-{number}" if number > 1 else "")
+
+
+def patient_of(case_id: str) -> str | None:
+    """The patient's name in a case's id, also of a case that was rejected; None where it is no such id."""
+    found = re.fullmatch(rf"(.+)-[0-9a-f]{{{_SERIES_DIGITS}}}(-\d+)?", case_id)
+    return found[1] if found else None
+
+
+def names_for(config: "DicomConfig") -> Names:
     """The naming that a configuration asks for.
 
     Raises:

@@ -11,7 +11,8 @@ from PIL import ExifTags, Image
 
 from medgantry.errors import InvalidInput
 from medgantry.phantoms.skin_lesions.drawing import CLASSES, draw_mask, draw_photo, generator
-from medgantry.phantoms.skin_lesions.settings import Settings, Size, is_written, write_settings
+from medgantry.phantoms.skin_lesions.settings import Settings, Size
+from medgantry.phantoms.written import is_written, write_settings
 
 COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization", "dataset")
 DAMAGES = ("cut off", "missing", "a PNG inside", "unknown class", "listed twice")
@@ -74,17 +75,16 @@ def write_photos(
         raise InvalidInput(
             f"Masks must lie outside of {folder}, where every image is taken for a photo: {masks}."
         )
-    if not is_written(folder, settings, folder / _TABLE):
+    if not is_written(folder, settings.document(), folder / _TABLE):
         _write_folder(folder, settings)
     if masks is not None:
         _write_masks(masks, settings)
 
 
 def _write_folder(folder: Path, settings: Settings) -> None:
+    write_settings(folder, settings.document())
     for part in (1, 2):
-        (folder / f"HAM10000_images_part_{part}").mkdir(parents=True, exist_ok=True)
-    # The settings go first and the table last: what an interrupted run left is ours, and incomplete.
-    write_settings(folder, settings)
+        (folder / f"HAM10000_images_part_{part}").mkdir(exist_ok=True)
     rows: list[dict[str, str]] = []
     for number, row in enumerate(_rows(settings)):
         position = number - (settings.images - settings.damaged)
@@ -105,10 +105,9 @@ def _write_folder(folder: Path, settings: Settings) -> None:
 def _write_masks(folder: Path, settings: Settings) -> None:
     rows = _rows(settings)
     names = [f"{row['image_id']}_segmentation.png" for row in rows]
-    if is_written(folder, settings, folder / names[-1]):
+    if is_written(folder, settings.document(), folder / names[-1]):
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    write_settings(folder, settings)
+    write_settings(folder, settings.document())
     for number, (name, row) in enumerate(zip(names, rows, strict=True)):
         mask = draw_mask(settings, row["dx"], row["lesion_id"], number)
         Image.fromarray(mask.astype(np.uint8) * 255).save(folder / name)

@@ -1,12 +1,11 @@
-"""What decides every byte of a phantom, and whether a folder holds it."""
+"""What decides every byte of a phantom."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from medgantry.errors import InvalidInput, Mismatch
+from medgantry.errors import InvalidInput
 
 Size = tuple[int, int]
 
@@ -15,7 +14,6 @@ RADII = (0.5, 0.75)
 ZOOMS = (0.85, 1.15)
 """Least and greatest magnification of one picture of a lesion."""
 
-_SETTINGS_FILE = "phantom.json"
 _FORMAT = 1  # raise it when the same settings no longer give the same pixels
 
 
@@ -50,32 +48,8 @@ class Settings:
                 f"found spread={self.spread}, radius={self.radius}, size={self.size}."
             )
 
-
-def write_settings(folder: Path, settings: Settings) -> None:
-    """Say in the folder what it holds."""
-    (folder / _SETTINGS_FILE).write_text(json.dumps(_as_json(settings)) + "\n", encoding="utf-8")
-
-
-def is_written(folder: Path, settings: Settings, last: Path) -> bool:
-    """Tell whether the folder holds exactly these images, the last file included.
-
-    Raises:
-        Mismatch: It holds something else.
-    """
-    settings_file = folder / _SETTINGS_FILE
-    remedy = "Choose another folder, or remove this one."
-    if settings_file.exists():
-        found, wanted = json.loads(settings_file.read_text(encoding="utf-8")), _as_json(settings)
-        if found != wanted:
-            raise Mismatch(f"{folder} holds a phantom made with {found}, wanted {wanted}.", remedy)
-        return last.exists()
-    if last.exists():
-        raise Mismatch(f"{folder} holds a data set that is not a phantom (no {_SETTINGS_FILE}).", remedy)
-    return False
-
-
-def _as_json(settings: Settings) -> Mapping[str, Any]:
-    """The settings as they are written; those that came later only where they are not the default."""
-    value: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
-    later = {name: value.pop(name) for name in ("spread", "radius")}
-    return value | {name: given for name, given in later.items() if given != getattr(Settings, name)}
+    def document(self) -> Mapping[str, Any]:
+        """As they are written; those that came later only where they are not the default."""
+        value: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        later = {name: value.pop(name) for name in ("spread", "radius")}
+        return value | {name: given for name, given in later.items() if given != getattr(Settings, name)}

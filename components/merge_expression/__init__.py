@@ -1,0 +1,3 @@
+"""Fold what the quantification tasks made into features of patients."""
+
+from components.merge_expression.component import merge_expression as merge_expression

@@ -1,0 +1,1 @@
+"""Radiomics: from a cohort with images and regions to a table of what pyradiomics computes of them."""

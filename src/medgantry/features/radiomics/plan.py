@@ -1,0 +1,94 @@
+"""Which case goes to which task: a pure function of the cohort and of what is wanted."""
+
+import heapq
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from medgantry.cohort import Cohort, File
+from medgantry.documents import read_document, write_document
+from medgantry.errors import Mismatch
+from medgantry.features.radiomics.case import library_versions
+from medgantry.features.radiomics.config import RadiomicsConfig
+from medgantry.fingerprint import code_fingerprint, hash_value
+
+SCHEMA_NAME = "medgantry/radiomics-plan/1"
+MAX_PARTS = 128
+"""Tasks of a fan-out: a fan-in's artifact list must fit one 128 KiB argument (Linux MAX_ARG_STRLEN)."""
+PART_VOXELS = 1 << 27
+"""Voxels of a task's images: three CTs of 512 x 512 x 160 take longer than starting a pod."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RadiomicsPlan:
+    """All cases of a cohort, and how many tasks share them."""
+
+    cohort_hash: str
+    config: Mapping[str, Any]
+    """Document of the `RadiomicsConfig`."""
+    spec: str
+    """Hash of what is wanted, of code and libraries: the folder of the results."""
+    libraries: Mapping[str, str]
+    """Versions of what computes."""
+    parts: Sequence[Sequence[str]]
+    """Ids of the cases of each task."""
+
+    def check_fits(self, cohort: Cohort) -> None:
+        """Refuse a cohort that the plan was not made for.
+
+        Raises:
+            Mismatch: Naming both sides.
+        """
+        if self.cohort_hash != cohort.cohort_hash:
+            raise Mismatch(
+                f"The plan is of cohort {self.cohort_hash[:12]}, this is {cohort.cohort_hash[:12]}.",
+                "Plan again.",
+            )
+
+    def save(self, folder: Path) -> None:
+        """Write the plan's folder."""
+        write_document(folder / "plan.json", SCHEMA_NAME, asdict(self))
+
+    @classmethod
+    def open(cls, folder: Path) -> "RadiomicsPlan":
+        """Read a plan.
+
+        Raises:
+            InvalidInput: If it is none of this schema.
+        """
+        return cls(**read_document(folder / "plan.json", SCHEMA_NAME))
+
+
+def result_key(spec: str, image: File, labels: File) -> str:
+    """Where a case's result lies: when it is there, the case is done."""
+    return f"radiomics/{spec}/{hash_value([image.sha256, image.channel_index, labels.sha256])}.json"
+
+
+def plan_cases(cohort: Cohort, config: RadiomicsConfig) -> RadiomicsPlan:
+    """Deal the cases to tasks of about equal size.
+
+    Largest case first into the lightest task; ties go by name, so the plan depends on nothing else.
+    """
+    sizes = {
+        case.case_id: max(
+            (math.prod(file.shape) for file in cohort.files_of.get(case.case_id, ())), default=0
+        )
+        for case in cohort.cases
+    }
+    count = min(max(1, math.ceil(sum(sizes.values()) / PART_VOXELS)), len(sizes), MAX_PARTS)
+    parts: list[list[str]] = [[] for _ in range(count)]
+    lightest = [(0, index) for index in range(count)]
+    for case_id in sorted(sizes, key=lambda name: (-sizes[name], name)):
+        filled, index = heapq.heappop(lightest)
+        parts[index].append(case_id)
+        heapq.heappush(lightest, (filled + sizes[case_id], index))
+    document, libraries = config.document(), library_versions()
+    return RadiomicsPlan(
+        cohort_hash=cohort.cohort_hash,
+        config=document,
+        spec=hash_value([SCHEMA_NAME, document, libraries, code_fingerprint()]),
+        libraries=libraries,
+        parts=parts,
+    )

@@ -1,0 +1,5 @@
+"""`python -m medgantry.phantoms.expression`."""
+
+from medgantry.phantoms.expression.command_line import main
+
+main()

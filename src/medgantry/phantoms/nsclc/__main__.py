@@ -1,0 +1,5 @@
+"""`python -m medgantry.phantoms.nsclc`."""
+
+from medgantry.phantoms.nsclc.command_line import main
+
+main()

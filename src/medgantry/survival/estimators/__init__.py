@@ -1,0 +1,1 @@
+"""Regressions of one modality's columns on time to an event, given what other modalities say."""

@@ -1,0 +1,148 @@
+"""The whole pipeline on invented patients, five of them damaged, as a person runs it: real S3, MLflow and Feast."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from medgantry import ledger
+from medgantry.features.table import FeatureTable
+from medgantry.phantoms.nsclc import write_cohort
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = {"known_until": "surgery", "repeats": 2}
+RUN = ("run", "nsclc_survival", "--json", "--keep", "-p", f"settings={json.dumps(SETTINGS)}")
+
+
+def call(folder, *arguments):
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "pipelines", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, text=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    found = tmp_path_factory.mktemp("home")
+    yield found
+    call(found, "down")
+
+
+@pytest.fixture(scope="module")
+def truth(folder):
+    return write_cohort(folder / "patients", patients=60, damaged=5, seed=0)
+
+
+@pytest.fixture(scope="module")
+def done(folder, truth):
+    """The run's JSON."""
+    patients = folder / "patients"
+    sources = {
+        "source": patients / "dicom",
+        "clinical": patients / "clinical.csv",
+        "expression": patients / "expression.tsv",
+    }
+    given = [part for name, path in sources.items() for part in ("-p", f"{name}={path}")]
+    made = call(folder, *RUN, *given)
+    assert made.returncode == 0, made.stderr[-3000:] + made.stdout[-3000:]
+    return json.loads(made.stdout)
+
+
+def output(folder, document, name):
+    """Newest folder or file that a step of this run wrote."""
+    return max((folder / ".medgantry/runs" / document["run_id"]).rglob(name), key=os.path.getmtime)
+
+
+@pytest.fixture(scope="module")
+def joined(folder, done):
+    return FeatureTable.open(output(folder, done, "join-features") / "features")
+
+
+def test_every_patient_ends_with_the_modalities_that_the_truth_says(truth, joined):
+    rows = {row["subject_id"]: row for row in joined.rows}
+    found = {
+        patient["case_id"]: sorted(
+            {
+                column.modality
+                for column in joined.features()
+                if rows.get(patient["case_id"], {}).get(column.name) is not None
+            }
+        )
+        for patient in truth["patients"]
+    }
+    assert found == {patient["case_id"]: sorted(patient["expected"]) for patient in truth["patients"]}
+
+
+def test_the_ledger_says_what_happened_to_each_of_the_five(truth, joined):
+    said = {
+        item: " | ".join(f"{e.verdict}: {e.rule}: {e.evidence}" for e in joined.entries if e.item == item)
+        for item in {entry.item for entry in joined.entries}
+    }
+    words = {
+        "slice missing in the tumour": "no slice is missing",
+        "segmentation in another frame of reference": "share a frame of reference",
+        "no follow-up": "rejected: has an outcome: outcomes: ingest_clinical: time and event are known",
+        "expression all missing": "expression: ingest_expression: a patient has a value",
+        "tumour of a few voxels": "a region has at least 64 voxels",
+    }
+    damaged = [patient for patient in truth["patients"] if patient["damage"]]
+    assert {patient["damage"]["name"] for patient in damaged} == set(words)
+    for patient in damaged:
+        assert words[patient["damage"]["name"]] in said[patient["case_id"]]
+        assert "neither a row nor a verdict" not in said[patient["case_id"]]
+
+
+def test_time_and_event_are_those_of_the_truth(truth, joined):
+    time, event = joined.only("time").name, joined.only("event").name
+    wanted = {patient["case_id"]: patient for patient in truth["patients"]}
+    for row in joined.rows:
+        patient = wanted[row["subject_id"]]
+        assert (row[time], row[event]) == (patient["time_days"], float(patient["event"]))
+
+
+def test_the_model_is_registered_with_its_evidence_and_predicts(folder, done, joined, monkeypatch):
+    assert done["registration"]["promoted"]
+    (scores,) = [s["facts"][0]["scores"] for s in done["steps"] if s["step"] == "evaluate_survival"]
+    assert {"clinical", "radiomics", "expression", "pooled"} <= {score["of"] for score in scores}
+    assert all(np.isfinite([score["estimate"], score["low"], score["high"]]).all() for score in scores)
+    page = (output(folder, done, "evaluate-survival") / "report").read_text()
+    assert "<html" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    for line in call(folder, "env").stdout.splitlines():
+        name, _, value = line.removeprefix("export ").partition("=")
+        monkeypatch.setenv(name, value.strip("'"))
+    mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
+    model = mlflow.pyfunc.load_model("models:/nsclc-survival@champion")
+    names = [column.name for column in joined.features()]
+    table = joined.data().to_pandas()[["subject_id", *names]]
+    found = model.predict(table)
+    assert list(found["subject_id"]) == joined.subjects
+    probabilities = found.drop(columns=["subject_id", "risk"]).to_numpy()
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+    assert (np.diff(probabilities, axis=1) <= 0).all()
+    alone = model.predict(table.drop(columns=[n for n in names if n.startswith("radiomics__")]))
+    assert np.isfinite(alone["risk"]).all(), "a modality that nobody has is no zero"
+
+
+def test_the_same_again_is_reused(folder, done, truth):
+    patients = folder / "patients"
+    given = ["-p", f"source={patients / 'dicom'}", "-p", f"clinical={patients / 'clinical.csv'}"]
+    made = call(folder, *RUN, *given, "-p", f"expression={patients / 'expression.tsv'}")
+    again = json.loads(made.stdout)
+    reused = {step["step"] for step in again["steps"] if step["reused"]}
+    costly = {"ingest_dicom_shard", "extract_radiomics", "train_survival", "evaluate_survival"}
+    assert costly | {"publish_features_radiomics", "register_survival"} <= reused
+    assert again["registration"]["version"] == done["registration"]["version"]
+    first, second = (
+        pq.read_table(output(folder, run, "join-features") / "features" / "features.parquet")
+        for run in (done, again)
+    )
+    assert first == second
+    assert ledger.read(output(folder, again, "join-features") / "features" / "ledger.parquet")
