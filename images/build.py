@@ -68,16 +68,20 @@ def command(engine: str, image: str, revision: str) -> list[str]:
     return [engine, "build", f"--file=images/{image}/Dockerfile", f"--tag={NAMES[image]}", *arguments, "."]
 
 
+def revision() -> str:
+    """The commit's full name; with -dirty where the tree differs from it."""
+    describe = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    return subprocess.run(describe, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def main() -> None:
     """Build the images named on the command line, or all."""
     engine = os.environ.get("ENGINE") or find_engine()
     if engine is None:
         sys.exit("No docker, podman or buildah answers here. On Debian: apt-get install podman")
-    # The commit's full name; with -dirty where the tree differs from it.
-    describe = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    revision = subprocess.run(describe, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    wanted = revision()
     for image in sys.argv[1:] or NAMES:
-        subprocess.run(command(engine, image, revision), cwd=ROOT, check=True)
+        subprocess.run(command(engine, image, wanted), cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":

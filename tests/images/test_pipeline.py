@@ -31,8 +31,8 @@ OVERRIDE = '{"epochs": 2, "patch_size": [32, 32, 32], "batch_size": 2}'
 def socket(
     engine: str, built: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Docker's own socket, or Podman's service on one of ours; the pipeline's images are built."""
-    for name in ("data", "torch", "serve"):
+    """Docker's own socket, or Podman's service on one of ours; every image is built."""
+    for name in build.NAMES:
         built(name)
     if engine == "docker":
         yield os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")

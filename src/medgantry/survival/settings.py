@@ -27,7 +27,7 @@ class Settings:
     """The milestone that has passed at the origin, such as `surgery`; empty: features from the start only."""
     folds: int = 5
     """Outer folds, by which models are judged."""
-    repeats: int = 5
+    repeats: int = 10
     """How often the outer folds are drawn anew."""
     inner_folds: int = 5
     """Folds within the training side, by which tuning is chosen."""
