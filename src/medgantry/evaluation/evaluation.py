@@ -1,5 +1,6 @@
 """The `Evaluation` noun: metrics with intervals, per-case rows, the champion's beside them, the report."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,11 @@ class Evaluation:
             for name, value in values.items():
                 if isinstance(value, Mapping) and {"estimate", "low", "high"} <= set(value):
                     yield metric, name, value
+
+    def estimates(self) -> dict[str, float]:
+        """Estimates by `<metric>_<of>` that KFP and MLflow take: neither takes NaN."""
+        found = {f"{metric}_{name}": float(value["estimate"]) for metric, name, value in self.scores()}
+        return {name: value for name, value in found.items() if math.isfinite(value)}
 
     def save(self, folder: Path) -> None:
         """Write metrics and rows; predictions and report lie beside them."""

@@ -1,6 +1,5 @@
 """The step `evaluate`."""
 
-import math
 from pathlib import Path
 
 from medgantry.bundles import Bundle
@@ -40,18 +39,12 @@ def evaluate_step(
         _track(evaluation, output, prefix)
         scores = [{"metric": metric, "of": name, **value} for metric, name, value in evaluation.scores()]
         record.facts = {"metrics": evaluation.metrics, "evaluation": evaluation.key, "scores": scores}
-        return finite_estimates(evaluation)
-
-
-def finite_estimates(evaluation: Evaluation) -> dict[str, float]:
-    """Estimates that KFP and MLflow take: neither takes NaN."""
-    found = {f"{metric}_{name}": float(value["estimate"]) for metric, name, value in evaluation.scores()}
-    return {name: value for name, value in found.items() if math.isfinite(value)}
+        return evaluation.estimates()
 
 
 def _track(evaluation: Evaluation, output: Path, prefix: str) -> None:
     tracked = TrackedRun(run_id())
-    tracked.metrics({f"test_{name}": value for name, value in finite_estimates(evaluation).items()})
+    tracked.metrics({f"test_{name}": value for name, value in evaluation.estimates().items()})
     limits = {
         f"test_{metric}_{name}_{end}": value[end]
         for metric, name, value in evaluation.scores()

@@ -13,7 +13,6 @@ from medgantry.errors import Mismatch
 from medgantry.evaluation.champion import Champion
 from medgantry.evaluation.evaluate import evaluate, evaluation_key
 from medgantry.evaluation.evaluation import Evaluation
-from medgantry.evaluation.step import finite_estimates
 from medgantry.steps import StepRecord
 from medgantry.training.calibrate import calibrate
 from tests.medgantry.colours import CLASSES, make_bundle, make_cohort
@@ -45,7 +44,7 @@ def test_rows_metrics_and_report_come_together(store, tmp_path):
     assert lines["age", "unknown"]["n"] == 20
     assert all(line["low"] <= line["estimate"] <= line["high"] for line in lines.values())
     assert found.metrics["comparison"] is None
-    assert finite_estimates(found)["auc_macro"] == found.metrics["auc"]["macro"]["estimate"]
+    assert found.estimates()["auc_macro"] == found.metrics["auc"]["macro"]["estimate"]
     report = (tmp_path / "e/report.html").read_text()
     named = re.findall(r"<b>(case-[\d-]+)</b>", report)
     pictures = re.findall(r'<img alt="(case-[\d-]+)" src="data:image/png;base64,', report)

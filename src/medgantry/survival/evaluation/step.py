@@ -7,7 +7,6 @@ from pathlib import Path
 from medgantry.errors import Mismatch
 from medgantry.evaluation.champion import model_folder, read_champion
 from medgantry.evaluation.evaluation import Evaluation
-from medgantry.evaluation.step import finite_estimates
 from medgantry.features.table import FeatureTable
 from medgantry.fingerprint import code_fingerprint, hash_file, hash_value
 from medgantry.steps import reuse_or_build, run_id, step
@@ -73,7 +72,7 @@ def evaluate_survival_step(
             if metric in HEADLINES
         ]
         record.facts = {"outcomes": evaluation.metrics["outcomes"], "evaluation": key, "scores": scores}
-        return finite_estimates(evaluation)
+        return evaluation.estimates()
 
 
 def _evaluate(
@@ -125,7 +124,7 @@ def _key(candidate: _Judged, champion: Champion | None, days: Sequence[float]) -
 
 def _track(evaluation: Evaluation, output: Path, prefix: str) -> None:
     tracked = TrackedRun(run_id())
-    values = {f"cv_{name}": value for name, value in finite_estimates(evaluation).items()}
+    values = {f"cv_{name}": value for name, value in evaluation.estimates().items()}
     limits = {
         f"cv_{metric}_{name}_{end}": value[end]
         for metric, name, value in evaluation.scores()
