@@ -27,6 +27,9 @@ ROOT = Path(__file__).parents[2]
 BRIGHT = 40.0
 """Hounsfield units from which the network of the test says yes."""
 
+KEY = "cdc6a08174d44010b69f2f758bb10cb85bced5c3b09c6f3cf214ed65a4b4f896"
+"""One that moves no patient's date onto a planted date of another, as one key in many does."""
+
 
 def run(folder, name, environment=None, **parameters):
     """Run a pipeline in a folder of its own; returns (exit code, JSON, what it said)."""
@@ -52,7 +55,8 @@ def facts(document, step):
 def test_an_identified_archive_becomes_a_cohort_that_names_nobody(tmp_path):
     patients = write_archive(tmp_path / "archive", patients=4, broken=1, seed=2, identified=True)
     home = tmp_path / "laptop"
-    home.mkdir()
+    (home / ".medgantry").mkdir(parents=True)
+    (home / ".medgantry" / "deidentification.key").write_text(KEY)
     parameters = {"source": str(tmp_path / "archive"), "max_rejected": 0.6, "keep_dicom": "true"}
     code, document, said = run(home, "ingest_dicom", shards=2, **parameters)
     assert code == 0, document["error"]
