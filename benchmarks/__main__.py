@@ -1,15 +1,33 @@
-"""`python -m benchmarks [name ...]`: one JSON object per row; B1 to B4 and B11 are names too."""
+"""`python -m benchmarks [name ...]`: one JSON object per row; B1 to B9 and B11 are names too."""
 
 import importlib
 import json
 import sys
 
-NAMES = ("preprocessing", "reading", "dicom_raw", "dicom_nifti", "dicom_compressed", "dicom_seg", "radiomics")
+NAMES = (
+    "dicom_raw",
+    "dicom_nifti",
+    "dicom_compressed",
+    "dicom_seg",
+    "nifti_read",
+    "preprocess",
+    "shard_job",
+    "loader",
+    "patch_read",
+    "object_store",
+    "radiomics",
+)
 SHORT = {
     "B1": "dicom_raw",
     "B2": "dicom_nifti",
     "B3": "dicom_compressed",
     "B4": "dicom_seg",
+    "B5": "nifti_read",
+    "B6": "preprocess",
+    "B7": "shard_job",
+    "B8a": "loader",
+    "B8b": "patch_read",
+    "B9": "object_store",
     "B11": "radiomics",
 }
 

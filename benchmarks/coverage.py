@@ -26,10 +26,10 @@ from medgantry.evaluation.classification.auc import (
     macro_auc_interval,
 )
 from medgantry.evaluation.classification.curves import pr_auc, sensitivity_at
-from medgantry.evaluation.statistics.clusters import cluster_codes
-from medgantry.evaluation.statistics.interval import LEVEL, Interval
-from medgantry.evaluation.statistics.mean import clustered_mean
-from medgantry.evaluation.statistics.resampling import bootstrap_interval, resample
+from medgantry.statistics.clusters import cluster_codes
+from medgantry.statistics.interval import LEVEL, Interval
+from medgantry.statistics.mean import clustered_mean
+from medgantry.statistics.resampling import bootstrap_interval, resample
 
 SIMULATIONS = 2000
 GROUPS = (20, 50, 100, 200)

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from medgantry.bundles import Bundle
-from medgantry.bundles.bundle import open_bundle
+from medgantry.bundles import Bundle, open_bundle
 from medgantry.phantoms.brain_tumor import write_task
 
 REGIONS = {"TC": [2, 3], "WT": [1, 2, 3], "ET": [3]}

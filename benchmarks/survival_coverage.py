@@ -16,7 +16,10 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from medgantry.evaluation.statistics.interval import Interval
+from medgantry.statistics.arrays import Floats
+from medgantry.statistics.interval import Interval
+from medgantry.statistics.survival.brier import integrated
+from medgantry.statistics.survival.concordance import uno_c
 from medgantry.survival.estimators.partial_likelihood import Baseline, RiskSets
 from medgantry.survival.estimators.ridge import fit_ridge
 from medgantry.survival.evaluation.comparison import gain_of_pooling
@@ -24,9 +27,7 @@ from medgantry.survival.evaluation.intervals import Intervals
 from medgantry.survival.evaluation.jackknife import Jackknifed
 from medgantry.survival.evaluation.measures import Measures, Statistics
 from medgantry.survival.folds import stratified_folds
-from medgantry.survival.metrics.brier import integrated
-from medgantry.survival.metrics.concordance import uno_c
-from medgantry.survival.outcome import Floats, Outcome
+from medgantry.survival.outcome import Outcome
 from medgantry.survival.predictions import Predictions
 
 SUBJECTS = (60, 120, 250)

@@ -16,11 +16,11 @@ from multiprocessing import get_context
 import numpy as np
 from scipy import stats
 
-from medgantry.evaluation.statistics.score import critical_value
 from medgantry.features.column import CATEGORY, NUMBER, Column
 from medgantry.phantoms.nsclc.expression import PUBLISHED_GENES
 from medgantry.phantoms.nsclc.hazard import PLANTED
 from medgantry.phantoms.nsclc.tables import Tables, make_tables
+from medgantry.statistics.score import critical_value
 from medgantry.survival.cross_validation import Work, outer_folds, run_fold
 from medgantry.survival.evaluation.comparison import gain_of_pooling
 from medgantry.survival.evaluation.horizons import last_day

@@ -18,12 +18,15 @@ from pipelines.batch_inference import batch_inference
 from pipelines.brain_tumor_segmentation import brain_tumor_segmentation
 from pipelines.deployment import deployment
 from pipelines.ingest_dicom import ingest_dicom
+from pipelines.lung_registration import lung_registration
 from pipelines.nsclc_survival import nsclc_survival
 from pipelines.quantify_expression import quantify_expression
 from pipelines.resources import ACCOUNT
-from pipelines.runners.parameters import parse_parameters
+from pipelines.runners.parameters import parse_parameters, with_profile
 from pipelines.runners.stack import StackError
 from pipelines.skin_lesion_classification import skin_lesion_classification
+from pipelines.spleen_segmentation import spleen_segmentation
+from pipelines.train_bundle import train_bundle
 
 if TYPE_CHECKING:
     from pipelines.runners.kubeflow import Kubeflow
@@ -34,9 +37,12 @@ PIPELINES: dict[str, BaseComponent] = {
     "brain_tumor_segmentation": brain_tumor_segmentation,
     "deployment": deployment,
     "ingest_dicom": ingest_dicom,
+    "lung_registration": lung_registration,
     "nsclc_survival": nsclc_survival,
     "quantify_expression": quantify_expression,
     "skin_lesion_classification": skin_lesion_classification,
+    "spleen_segmentation": spleen_segmentation,
+    "train_bundle": train_bundle,
 }
 HOME = Path(".medgantry")
 
@@ -69,6 +75,9 @@ def run(
     ] = "subprocess",
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="leave stack and endpoints answering")] = False,
+    profile: Annotated[
+        int, typer.Option(help="training steps to trace with torch's profiler, for MLflow")
+    ] = 0,
     host: Host = "",
     namespace: Namespace = "",
     experiment: Experiment = "",
@@ -79,7 +88,7 @@ def run(
     """Run a pipeline: here to its end, or on Kubeflow."""
     try:
         pipeline = _find(name)
-        values = parse_parameters(pipeline, parameter)
+        values = parse_parameters(pipeline, with_profile(parameter, profile) if profile else parameter)
         if on in ("subprocess", "containers"):
             document = _run_here(pipeline, values, on, keep=keep, quiet=as_json)
         elif on == "kubeflow":

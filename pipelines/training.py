@@ -22,6 +22,7 @@ def training(
     max_rejected: float = 0.2,
     seed: int = 0,
     ranks: int = 1,
+    train_options: str = "",
     launcher: str = "auto",
     queue: str = "",
     cpu: str = "4",
@@ -39,6 +40,7 @@ def training(
         bundle=bundle,
         seed=seed,
         ranks=ranks,
+        options=train_options,
         launcher=launcher,
         queue=queue,
     )

@@ -29,7 +29,7 @@ def ingest_expression(
         unit: What the values are: FPKM, RPKM, TPM, or another name such as z-score.
         transform: log2 for log2(x + 1), or none for values that are scaled already.
         missing: What a missing value means: unmeasured, or not expressed, which is 0.
-        deidentify: pseudonyms, made with the key of DICOM ingest, or none for a table that is de-identified.
+        deidentify: none for a table that is de-identified; else pseudonyms, or what the images' ingest was given.
         max_rejected: Allowed share of rejected patients, 0 to 1.
 
     Returns:

@@ -24,7 +24,7 @@ def plan_expression(
         gene_table: Table of transcript, gene and symbol; empty takes the genes of the FASTA's headers.
         decoys: FASTA of the genome, which catches reads that belong to no transcript; empty for none.
         kmer: Length of the words that are looked up: 31, or less for reads shorter than 75 bases.
-        deidentify: pseudonyms, made with the key of DICOM ingest, or none for a sheet that is de-identified.
+        deidentify: none for a sheet that is de-identified; else pseudonyms, or what the images' ingest was given.
 
     Returns:
         plan: Which sample goes to which task, and the index.

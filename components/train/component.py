@@ -28,6 +28,7 @@ def train(
     metrics: dsl.Output[dsl.Metrics],
     seed: int = 0,
     ranks: int = 1,
+    options: str = "",
     launcher: str = "auto",
     queue: str = "",
     queued_hours: float = 24.0,
@@ -42,6 +43,7 @@ def train(
         bundle: What to train.
         seed: Seeds weights, order and augmentation.
         ranks: Processes that train together.
+        options: JSON object: precision, cache, patience, deterministic, profile and others of docs/training.md.
         launcher: auto, torchrun (in the step's own pod), pytorchjob or trainjob.
         queue: Kueue's LocalQueue; empty for none.
         queued_hours: How long the job may wait to run.
@@ -59,6 +61,7 @@ def train(
     folders = Path(cohort.path), Path(shards.path), Path(bundle.path), Path(trained.path)
     hours = {"queued_hours": queued_hours, "running_hours": running_hours}
     place = {"task": task_config, "queue": queue, **hours}
-    best = train_step(*folders, seed=seed, ranks=ranks, launcher=launcher, place=place)
+    how = {"seed": seed, "ranks": ranks, "options": options, "launcher": launcher}
+    best = train_step(*folders, **how, place=place)
     for name, value in best.items():
         metrics.log_metric(name, value)

@@ -27,7 +27,7 @@ def batch_inference(
 ):
     """From an archive or a PACS to segmentations in it."""
     with dsl.ExitHandler(light(summarize_run())):
-        opened = light(open_bundle(uri=bundle, override=override, trust=trust_bundle))
+        opened = light(open_bundle(uri=bundle, override=override, training=False, trust=trust_bundle))
         cohort = ingesting(
             source=source,
             select=select,

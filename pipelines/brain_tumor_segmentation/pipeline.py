@@ -2,13 +2,9 @@
 
 from kfp import dsl
 
-from components.ingest_nifti import ingest_nifti
-from components.open_bundle import open_bundle
-from components.split_cohort import split_cohort
 from components.summarize_run import summarize_run
-from pipelines.publishing import publishing
-from pipelines.resources import heavy, light
-from pipelines.training import training
+from pipelines.resources import light
+from pipelines.segmenting import segment_volumes
 
 REGIONS = (
     '{"TC": ["non-enhancing tumor", "enhancing tumour"],'
@@ -32,12 +28,16 @@ def brain_tumor_segmentation(
     test: float = 0.2,
     split_assignment: str = "",
     accepted_duplicates: str = "",
+    folds: int = 1,
+    rule: str = "mean",
+    test_time_augmentation: str = "none",
     bundle: str = "medgantry:brain_tumor_segmentation",
     trust_bundle: bool = False,
     override: str = "",
     shard_mib: float = 256.0,
     seed: int = 0,
     ranks: int = 1,
+    train_options: str = "",
     launcher: str = "auto",
     queue: str = "",
     cpu: str = "4",
@@ -55,54 +55,6 @@ def brain_tumor_segmentation(
     serve_gpus: int = 0,
 ):
     """From raw volumes to a served, evaluated, registered model."""
+    parameters = locals()
     with dsl.ExitHandler(light(summarize_run())):
-        opened = light(open_bundle(uri=bundle, override=override, trust=trust_bundle))
-        ingested = ingest_nifti(
-            source=source,
-            source_md5=source_md5,
-            layout=layout,
-            regions=regions,
-            labels=labels,
-            max_rejected=max_rejected,
-        )
-        heavy(ingested, memory)
-        divided = split_cohort(
-            cohort=ingested.outputs["cohort"],
-            validation=validation,
-            test=test,
-            seed=seed,
-            stratify_by="labels",
-            assignment=split_assignment,
-            accepted_duplicates=accepted_duplicates,
-        )
-        light(divided)
-        cohort = divided.outputs["divided"]
-        trained = training(
-            cohort=cohort,
-            bundle=opened.outputs["bundle"],
-            shard_mib=shard_mib,
-            max_rejected=max_rejected,
-            seed=seed,
-            ranks=ranks,
-            launcher=launcher,
-            queue=queue,
-            cpu=cpu,
-            memory=memory,
-            train_memory=train_memory,
-            gpus=gpus,
-        )
-        publishing(
-            cohort=cohort,
-            bundle=trained.output,
-            model_name=model_name,
-            seed=seed,
-            min_gain=min_gain,
-            max_subgroup_drop=max_subgroup_drop,
-            memory=memory,
-            target=target,
-            canary=canary,
-            mode=mode,
-            replicas=replicas,
-            serve_memory=serve_memory,
-            serve_gpus=serve_gpus,
-        )
+        segment_volumes(**parameters)

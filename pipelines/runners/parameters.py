@@ -1,10 +1,13 @@
 """Pipeline parameters from the command line, and what kfp.local would get silently wrong."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from kfp.dsl.base_component import BaseComponent
 
 from medgantry.errors import InvalidInput
+from medgantry.parameters import json_object
 
 MAX_ARGUMENT_BYTES = 100_000
 """An argument above 128 KiB cannot be passed to a process (Linux MAX_ARG_STRLEN)."""
@@ -63,3 +66,12 @@ def _convert(name: str, kind: str, text: str) -> Any:
     except (ValueError, KeyError) as error:
         raise InvalidInput(f"{name} must be of type {kind}, got {text!r}.") from error
     return text
+
+
+def with_profile(settings: Sequence[str], steps: int) -> list[str]:
+    """Settings whose `train_options` ask for a profiler's trace of so many steps."""
+    name = "train_options="
+    others = [setting for setting in settings if not setting.startswith(name)]
+    given = [setting.removeprefix(name) for setting in settings if setting.startswith(name)]
+    options = json_object("train_options", given[-1] if given else "") | {"profile": steps}
+    return [*others, name + json.dumps(options)]

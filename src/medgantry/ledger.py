@@ -40,6 +40,14 @@ class Unusable(Exception):
         super().__init__(rule, evidence, remedy)  # all three, so that it crosses processes
         self.rule, self.evidence, self.remedy = rule, evidence, remedy
 
+    def document(self) -> dict[str, str]:
+        """`rule`, `evidence` and `remedy`, as JSON has them."""
+        return {"rule": self.rule, "evidence": self.evidence, "remedy": self.remedy}
+
+    def entry(self, item: str, step: str) -> "Entry":
+        """The verdict on an item that a step judged."""
+        return Entry(item=item, step=step, verdict="rejected", **self.document())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:

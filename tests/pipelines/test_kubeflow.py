@@ -15,6 +15,7 @@ NEEDED = {
     "brain_tumor_segmentation": {"source": "s3://b/task"},
     "deployment": {"model_name": "m"},
     "ingest_dicom": {"source": "s3://b/archive"},
+    "lung_registration": {"source": "s3://b/pairs"},
     "nsclc_survival": {"source": "s3://b/archive", "clinical": "s3://b/c.csv", "expression": "s3://b/e.tsv"},
     "quantify_expression": {
         "sheet": "s3://b/s.csv",
@@ -22,6 +23,8 @@ NEEDED = {
         "clinical": "s3://b/c.csv",
     },
     "skin_lesion_classification": {"source": "s3://b/photos"},
+    "spleen_segmentation": {"source": "s3://b/task"},
+    "train_bundle": {"source": "s3://b/task", "bundle": "s3://b/bundle", "model_name": "m"},
 }
 
 

@@ -6,38 +6,40 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
+from medgantry.bundles.bundle import Bundle
+from medgantry.bundles.channels import match_channels
+from medgantry.bundles.pair_files import bring_pair
 from medgantry.cohort import File
-from medgantry.errors import Mismatch
 from medgantry.storage.files import fetch
 
 
-def bring_case(files: Sequence[File], channels: Sequence[str], folder: Path) -> dict[str, Path | list[Path]]:
+def bring_case(files: Sequence[File], bundle: Bundle, folder: Path) -> dict[str, Path | list[Path]]:
     """Fetch a case's files and lay them out as a bundle expects them.
 
     Args:
         files: The case's rows.
-        channels: The bundle's input channels, in its order.
+        bundle: The bundle.
         folder: Scratch space.
 
     Returns:
         `image`: one 4-D file in the bundle's order, or a list of one 3-D file per channel; `label` if there
-        is one.
+        is one. For registration what `bring_pair` gives.
 
     Raises:
-        Mismatch: If a channel is missing.
+        Mismatch: If a channel, or an image of a pair, is missing.
     """
+    if bundle.task == "registration":
+        return dict(bring_pair(files, folder))
     files = [file for file in files if file.role in ("image", "label")]
     rows = {file.channel: file for file in files if file.role == "image"}
-    missing = [name for name in channels if name not in rows]
-    if missing:
-        raise Mismatch(f"The bundle needs channels {list(channels)}, the case lacks {missing}.")
     paths = {file.sha256: fetch(file.uri, file.sha256, folder, file.format) for file in files}
-    wanted = [rows[name] for name in channels]
+    wanted = [rows[name] for name in match_channels(bundle.input_channels, list(rows))]
     first = wanted[0]
     one_file = len({row.sha256 for row in wanted}) == 1
     total = len({row.channel_index for row in rows.values()})
     item: dict[str, Path | list[Path]] = {}
-    if one_file and [row.channel_index for row in wanted] == list(range(total)):
+    apart = len(wanted) > 1 and bundle.takes_channels_apart
+    if one_file and not apart and [row.channel_index for row in wanted] == list(range(total)):
         item["image"] = paths[first.sha256]
     else:
         found = [_single_channel(row, paths[row.sha256], folder) for row in wanted]

@@ -1,39 +1,45 @@
 """A bundle's configs brought to life by MONAI: the part that needs torch."""
 
+import importlib
 import pickle
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
-from monai.transforms import Compose
 
-from medgantry.bundles.bundle import Bundle, look_up
+from medgantry.bundles.bundle import Bundle
+from medgantry.bundles.config_ids import look_up
 from medgantry.errors import InvalidBundle
 
+SCRIPTS = "scripts"
+"""Folder, and so package, of a bundle's own Python."""
 
-def training_parser(
-    bundle: Bundle, regions: Mapping[str, list[int]], class_counts: Sequence[int] = ()
-) -> ConfigParser:
-    """A parser of the training config, with what the cohort decides put in its place.
+
+def make_parser(bundle: Bundle, config: Mapping[str, Any]) -> ConfigParser:
+    """A parser of one of a bundle's configs, which finds the bundle's own folder and scripts.
 
     Args:
-        bundle: The bundle.
-        regions: Output -> label codes, of the cohort; empty for classification. Goes to the id `regions`.
-        class_counts: Training cases of each output; empty for segmentation. Goes to the id `class_counts`.
+        bundle: Trusted: parsing runs the config's expressions, and its scripts.
+        config: Of the bundle; what is changed in it stays here.
     """
-    config = dict(bundle.train_config)
-    if "regions" in config and regions:
-        config["regions"] = {name: regions[name] for name in bundle.outputs}
-    if "class_counts" in config and class_counts:
-        config["class_counts"] = list(class_counts)
-    return ConfigParser(config)
+    changed = deepcopy(dict(config))  # parsing rewrites ids in place
+    if "bundle_root" in changed:
+        changed["bundle_root"] = str(bundle.folder)
+    if (bundle.folder / SCRIPTS).is_dir():
+        _use_scripts(bundle.folder)
+    return ConfigParser(changed)
 
 
-def deterministic_transforms(bundle: Bundle, regions: Mapping[str, list[int]]) -> Compose:
-    """The transforms whose result is stored: no randomness."""
-    return Compose(part(training_parser(bundle, regions), "train#deterministic_transforms"))
+def _use_scripts(folder: Path) -> None:
+    """Let `scripts` be this bundle's: every bundle calls its package so."""
+    for name in [name for name in sys.modules if name == SCRIPTS or name.startswith(f"{SCRIPTS}.")]:
+        del sys.modules[name]
+    sys.path[:] = [str(folder), *(place for place in sys.path if place != str(folder))]
+    importlib.invalidate_caches()
 
 
 def part(parser: ConfigParser, identity: str) -> Any:
@@ -58,11 +64,20 @@ def load_weights(bundle: Bundle, network: torch.nn.Module) -> None:
     """
     if bundle.weights is None:
         raise InvalidBundle(f"{bundle.folder.name} has no weights.", "Train it first.")
-    state = read_state(bundle.weights)
+    load_state(bundle.weights, network)
+
+
+def load_state(path: Path, network: torch.nn.Module) -> None:
+    """Load a file of weights into a network.
+
+    Raises:
+        InvalidBundle: If it holds more than tensors, or they are not the network's.
+    """
+    state = read_state(path)
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        raise InvalidBundle(f"The weights of {bundle.folder.name} are not its network's: {error}.") from error
+        raise InvalidBundle(f"The weights {path.name} are not the network's: {error}.") from error
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:

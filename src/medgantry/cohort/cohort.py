@@ -69,7 +69,7 @@ class File:
 
     case_id: str
     role: str
-    """`image` or `label`."""
+    """`image` or `label`; of a pair `fixed`, `moving`, and their `_mask` and `_keypoints`."""
     channel: str
     """Channel name; empty for a label map."""
     channel_index: int

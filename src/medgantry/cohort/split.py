@@ -71,14 +71,7 @@ def split_cohort(cohort: Cohort, config: SplitConfig) -> Cohort:
 
 
 def _draw(free: list[str], groups: Mapping[str, list[Case]], config: SplitConfig) -> dict[str, str]:
-    # Groups of one size form a stratum, so that sides also get their share of the cases.
-    strata: dict[tuple[str, int], list[str]] = defaultdict(list)
-    for group in free:
-        values = sorted(case.targets.get(config.stratify_by, "") for case in groups[group])
-        strata[values[0] if config.stratify_by else "", len(groups[group])].append(group)
-    ordered: list[str] = []
-    for stratum in sorted(strata):
-        ordered += sorted(strata[stratum], key=lambda group: _rank(config.seed, group))
+    ordered = in_strata({group: groups[group] for group in free}, config.seed, config.stratify_by)
     # Systematic sampling down the strata-ordered list gives each side its share of every stratum.
     sides: dict[str, str] = {}
     wanted = {"test": config.test, "validation": config.validation}
@@ -104,6 +97,25 @@ def _fill_empty(
         donor = max(SPLITS, key=lambda name: len(held[name]))
         if len(held[donor]) > (0 if donor in assigned else 1):
             sides[held[donor][-1]] = side
+
+
+def in_strata(groups: Mapping[str, Sequence[Case]], seed: int, stratify_by: str) -> list[str]:
+    """Groups in the order in which they are dealt to sides: stratum by stratum, drawn by a hash of (seed, group).
+
+    Args:
+        groups: Group -> its cases.
+        seed: Of the draw.
+        stratify_by: A target of the cases that makes strata; empty for none.
+    """
+    # Groups of one size form a stratum, so that sides also get their share of the cases.
+    strata: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for group, cases in groups.items():
+        values = sorted(case.targets.get(stratify_by, "") for case in cases)
+        strata[values[0] if stratify_by else "", len(cases)].append(group)
+    ordered: list[str] = []
+    for stratum in sorted(strata):
+        ordered += sorted(strata[stratum], key=lambda group: _rank(seed, group))
+    return ordered
 
 
 def _rank(seed: int, group: str) -> str:

@@ -13,10 +13,11 @@ from medgantry.evaluation.champion import Champion
 from medgantry.evaluation.classification.judge import ClassificationJudge
 from medgantry.evaluation.comparison import compare, is_same, why_incomparable
 from medgantry.evaluation.evaluation import Evaluation
-from medgantry.evaluation.independence import check_independent, unseen
+from medgantry.evaluation.independence import check_independent, check_side, unseen
 from medgantry.evaluation.judge import Judge
 from medgantry.evaluation.measures import Rows
 from medgantry.evaluation.pictures import draw_pictures
+from medgantry.evaluation.registration.judge import RegistrationJudge
 from medgantry.evaluation.report.report import write_report
 from medgantry.evaluation.segmentation.judge import SegmentationJudge
 from medgantry.evaluation.subgroups import subgroup_table, subgroups
@@ -25,6 +26,8 @@ from medgantry.inference.each_case import for_each_case
 from medgantry.steps import StepRecord
 
 STEP = "evaluate"
+_REFERENCES = {"segmentation": {"label"}, "registration": {"fixed_mask", "fixed_keypoints"}}
+"""Roles of the files that an answer can be held against; of a classification it is a target of the case."""
 
 
 def evaluation_key(
@@ -74,6 +77,7 @@ def evaluate(
         InvalidCohort: If the side has no case with a reference, or none could be judged.
     """
     check_independent(cohort, bundle)
+    check_side(cohort, bundle, split)
     bundle.check_cohort(cohort)
     cases = _with_reference(cohort, bundle, split)
     (folder / "predictions").mkdir(parents=True, exist_ok=True)
@@ -111,8 +115,9 @@ def evaluate(
 
 def _with_reference(cohort: Cohort, bundle: Bundle, split: str) -> list[Case]:
     side = [case for case in cohort.cases if cohort.external or case.split == split]
-    if bundle.task == "segmentation":
-        side = [c for c in side if any(file.role == "label" for file in cohort.files_of[c.case_id])]
+    if bundle.task != "classification":
+        wanted = _REFERENCES[bundle.task]
+        side = [c for c in side if wanted & {file.role for file in cohort.files_of[c.case_id]}]
     if not side:
         raise InvalidCohort(f"No labelled case is on side {split!r}.", "Give it at least one group.")
     return sorted(side, key=lambda case: case.case_id)
@@ -121,6 +126,8 @@ def _with_reference(cohort: Cohort, bundle: Bundle, split: str) -> list[Case]:
 def _judge_of(cohort: Cohort, bundle: Bundle, seed: int | None) -> Judge:
     if bundle.task == "classification":
         return ClassificationJudge(cohort, bundle)
+    if bundle.task == "registration":
+        return RegistrationJudge(cohort, bundle)
     return SegmentationJudge(cohort, bundle, untrained_seed=seed)
 
 

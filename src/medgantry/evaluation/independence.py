@@ -39,6 +39,19 @@ def check_independent(cohort: Cohort, bundle: Bundle) -> None:
         )
 
 
+def check_side(cohort: Cohort, bundle: Bundle, split: str) -> None:
+    """Refuse to judge an ensemble of folds on what some of its members were trained on.
+
+    Raises:
+        Mismatch: If the side is not for test, and the cohort is not external.
+    """
+    if bundle.provenance.get("folds") and split != "test" and not cohort.external:
+        raise Mismatch(
+            f"The model is an ensemble of folds: its members were trained on cases of side {split!r}.",
+            "Evaluate it on the side test, which no fold has seen.",
+        )
+
+
 def unseen(cases: Iterable[Case], bundle: Bundle) -> list[Case]:
     """Cases of groups that the model was neither trained nor validated on, as far as its provenance says."""
     known = set(bundle.provenance.get("groups", ()))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from medgantry.evaluation.statistics.interval import Interval
+from medgantry.statistics.interval import Interval
 
 Rows = Sequence[Mapping[str, Any]]
 

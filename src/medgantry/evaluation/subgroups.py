@@ -7,7 +7,7 @@ from typing import Any
 from medgantry.cohort import Case
 from medgantry.cohort.targets import STUDY_DATE
 from medgantry.evaluation.measures import Rows
-from medgantry.evaluation.statistics.interval import Interval
+from medgantry.statistics.interval import Interval
 
 LEAST_GROUPS = 10
 """A subgroup with fewer independent groups is listed without a number: its interval would say nothing."""

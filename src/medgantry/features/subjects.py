@@ -3,31 +3,29 @@
 import re
 from datetime import timedelta
 
-from medgantry.dicom.deidentification.profile import parse_options
 from medgantry.dicom.deidentification.pseudonyms import Pseudonyms
-from medgantry.ingest.dicom.names import PlainNames
-
-NONE, PSEUDONYMS = "none", "pseudonyms"
+from medgantry.ingest.dicom.names import KeyedNames, Names, names_for
 
 
 class Subjects:
     """Names and dates of subjects.
 
     Args:
-        pseudonyms: The key's; None for a table that is de-identified already.
+        names: What they are called.
     """
 
-    def __init__(self, pseudonyms: Pseudonyms | None) -> None:
-        self._pseudonyms = pseudonyms
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._pseudonyms: Pseudonyms | None = names.pseudonyms if isinstance(names, KeyedNames) else None
 
     @property
     def fingerprint(self) -> str:
         """Tells namings apart."""
-        return self._pseudonyms.fingerprint if self._pseudonyms else PlainNames.fingerprint
+        return self._names.fingerprint
 
     def name(self, subject_id: str) -> str:
         """The subject's name."""
-        return (self._pseudonyms or PlainNames()).patient(subject_id)
+        return self._names.patient(subject_id)
 
     def shift(self, subject_id: str) -> timedelta:
         """By how much the subject's dates move."""
@@ -41,16 +39,5 @@ class Subjects:
 
 
 def subjects_for(deidentify: str) -> Subjects:
-    """The naming that a parameter asks for.
-
-    Args:
-        deidentify: `none`, `pseudonyms`, or the options that the images were de-identified with, which mean pseudonyms.
-
-    Raises:
-        InvalidInput: If it is none of them, or needs a key and there is none.
-    """
-    if deidentify == NONE:
-        return Subjects(None)
-    if deidentify != PSEUDONYMS:
-        parse_options(deidentify)  # raises for an unknown one
-    return Subjects(Pseudonyms.from_environment())
+    """The naming that a parameter asks for; `names_for` says what it may be."""
+    return Subjects(names_for(deidentify))

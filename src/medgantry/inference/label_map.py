@@ -40,3 +40,20 @@ def regions_to_labels(
 def labels_to_region(labels: NDArray[np.generic], codes: Sequence[int]) -> NDArray[np.bool_]:
     """The mask of one region in a label map."""
     return np.isin(labels, list(codes))
+
+
+def majority(
+    votes: Sequence[NDArray[np.uint8]], names: Sequence[str], regions: Mapping[str, Sequence[int]]
+) -> NDArray[np.uint8]:
+    """The label map of the regions that more than half of the label maps agree on; regions that nest still do.
+
+    Args:
+        votes: Label maps (i, j, k).
+        names: The regions.
+        regions: Region name -> label codes.
+    """
+    masks = [
+        2 * np.sum([labels_to_region(labels, regions[name]) for labels in votes], axis=0) > len(votes)
+        for name in names
+    ]
+    return regions_to_labels(np.stack(masks), names, regions)

@@ -1,10 +1,9 @@
 """Batch inference: a trained bundle over a cohort, to a cohort with predictions."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import nibabel
 
 from medgantry.bundles import Bundle
 from medgantry.bundles.case_files import bring_case
@@ -19,6 +18,7 @@ from medgantry.storage.files import keep
 
 STEP = "predict"
 ROLE = "prediction"
+UNCERTAINTY = "uncertainty"
 
 
 def predict_step(bundle_folder: Path, cohort_folder: Path, output: Path, *, split: str) -> None:
@@ -56,7 +56,8 @@ def predict_cohort(
 
     Returns:
         The cohort of these cases, with a file of role `prediction` each: a label map with the codes that the bundle was
-        trained with. A case that fails stays in the ledger alone.
+        trained with. An ensemble, or test-time augmentation, adds one of role `uncertainty`. A case that fails stays in
+        the ledger alone.
 
     Raises:
         InvalidInput: If the cohort has no such case, or none could be predicted.
@@ -65,7 +66,7 @@ def predict_cohort(
     if not wanted:
         raise InvalidInput(f"No case is on side {split!r}.", "Leave split empty to predict all.")
     predictor = Segmenter(bundle)
-    made: dict[str, File] = {}
+    made: dict[str, list[File]] = {}
 
     def work(case_id: str) -> None:
         made[case_id] = _predict(predictor, cohort, case_id, store)
@@ -79,7 +80,7 @@ def predict_cohort(
         record=record,
     )
     cases = [case for case in wanted if case.case_id in made]
-    files = [file for name, prediction in made.items() for file in (*cohort.files_of[name], prediction)]
+    files = [file for name, answers in made.items() for file in (*cohort.files_of[name], *answers)]
     if not cases:
         raise InvalidInput(f"None of {len(wanted)} cases could be predicted: {entries[-1].evidence}")
     provenance = {**cohort.provenance, "predicted_with": bundle.weights_hash}
@@ -88,25 +89,34 @@ def predict_cohort(
     )
 
 
-def _predict(predictor: Segmenter, cohort: Cohort, case_id: str, store: ObjectStore) -> File:
+def _predict(predictor: Segmenter, cohort: Cohort, case_id: str, store: ObjectStore) -> list[File]:
+    """The answers about a case, kept in the store."""
     with TemporaryDirectory(prefix="medgantry-predict-") as name:
         scratch = Path(name)
         files = cohort.files_of[case_id]
-        item = bring_case(files, predictor.bundle.input_channels, scratch)
-        target = scratch / "prediction.nii.gz"
-        predictor.predict_case(item).save(target)
-        sha256 = hash_file(target)
+        item = bring_case(files, predictor.bundle, scratch)
+        found = predictor.predict_case(item)
+        targets = {ROLE: scratch / "prediction.nii.gz"}
+        found.save(targets[ROLE])
+        if found.uncertainty is not None:
+            targets[UNCERTAINTY] = scratch / "uncertainty.nii.gz"
+            found.save_uncertainty(targets[UNCERTAINTY])
         source = next(file for file in files if file.role == "image")
-        image = nibabel.load(target)
-        return File(
-            case_id=case_id,
-            role=ROLE,
-            channel="",
-            channel_index=-1,
-            uri=keep(store, target, sha256),
-            format="nii.gz",
-            sha256=sha256,
-            shape=[int(size) for size in image.shape[:3]],
-            spacing_mm=source.spacing_mm,
-            orientation=source.orientation,
-        )
+        return [_kept(path, source, role, found.labels.shape, store) for role, path in targets.items()]
+
+
+def _kept(path: Path, source: File, role: str, shape: Sequence[int], store: ObjectStore) -> File:
+    """A file on its source's grid."""
+    sha256 = hash_file(path)
+    return File(
+        case_id=source.case_id,
+        role=role,
+        channel="",
+        channel_index=-1,
+        uri=keep(store, path, sha256),
+        format="nii.gz",
+        sha256=sha256,
+        shape=[int(size) for size in shape],
+        spacing_mm=source.spacing_mm,
+        orientation=source.orientation,
+    )

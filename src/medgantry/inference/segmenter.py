@@ -1,6 +1,6 @@
 """`Segmenter`: a trained segmentation bundle applied to source volumes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,19 @@ from typing import Any
 import nibabel
 import numpy as np
 import torch
-from monai.transforms import Activationsd, AsDiscreted, Compose, Invertd, SaveImaged
+from monai.data import MetaTensor
 from numpy.typing import NDArray
 
 from medgantry.bundles import Bundle
-from medgantry.errors import InvalidBundle, InvalidInput
-from medgantry.inference.label_map import regions_to_labels
+from medgantry.errors import InvalidBundle
+from medgantry.inference.label_map import majority
+from medgantry.inference.labelling import Labelling
 from medgantry.inference.loaded_network import LoadedNetwork
-from medgantry.inference.source_grid import to_source_grid
+from medgantry.inference.postprocessing import take_apart
+from medgantry.inference.running_mean import RunningMean
+
+_ROUNDING = 1e-5
+"""By which a softmax may leave [0, 1]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +31,35 @@ class Segmentation:
     """(i, j, k), codes of the cohort the bundle was trained on."""
     header: Any
     """The source file's NIfTI header."""
+    uncertainty: NDArray[np.float32] | None = None
+    """(i, j, k), entropy [1] in [0, 1], see `uncertainty.predictive_entropy`; only of ensembles and with test-time
+    augmentation."""
+    members: Sequence[NDArray[np.uint8]] = ()
+    """The label map of each member alone, where asked for."""
 
     def save(self, path: Path) -> None:
         """Write as NIfTI with the source's geometry, untouched."""
+        self._write(self.labels, path)
+
+    def save_uncertainty(self, path: Path) -> None:
+        """Write the uncertainty as NIfTI of float32, with the source's geometry.
+
+        Raises:
+            InvalidBundle: If a single network answered.
+        """
+        if self.uncertainty is None:
+            raise InvalidBundle(
+                "A single network answered, so there is no uncertainty map.",
+                "Use an ensemble or test-time augmentation: docs/ensembles.md.",
+            )
+        self._write(self.uncertainty, path)
+
+    def _write(self, voxels: NDArray[Any], path: Path) -> None:
         header = self.header.copy()
-        header.set_data_dtype(np.uint8)
+        header.set_data_dtype(voxels.dtype)
         header.set_slope_inter(1, 0)
         header["cal_min"] = header["cal_max"] = 0
-        image = nibabel.Nifti1Image(self.labels, None, header)
-        nibabel.save(image, path)
+        nibabel.save(nibabel.Nifti1Image(voxels, None, header), path)
 
 
 class Segmenter:
@@ -43,9 +68,12 @@ class Segmenter:
     Args:
         bundle: With weights, and with provenance that says what its regions are made of.
         untrained_seed: Use a fresh network of this seed instead of the weights: the baseline of no learning.
+        each_member: Whether to give the label map of each member of an ensemble too.
     """
 
-    def __init__(self, bundle: Bundle, *, untrained_seed: int | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, *, untrained_seed: int | None = None, each_member: bool = False
+    ) -> None:
         if bundle.task != "segmentation":
             raise InvalidBundle(f"{bundle.folder.name} is for {bundle.task}, not for segmentation.")
         self.bundle = bundle
@@ -57,7 +85,9 @@ class Segmenter:
             )
         self.regions: Mapping[str, list[int]] = provenance["regions"]
         self._loaded = LoadedNetwork(bundle, untrained_seed=untrained_seed)
-        self._activate, self._threshold = _outputs(self._loaded.postprocessing)
+        self._postprocessing = take_apart(self._loaded.postprocessing)
+        self._labelling = Labelling(bundle, self.regions, self._postprocessing)
+        self._each_member = each_member
 
     def predict_case(self, item: Mapping[str, Path | list[Path]]) -> Segmentation:
         """Predict one case.
@@ -69,39 +99,40 @@ class Segmenter:
             The label map on the grid of the (first) image file.
 
         Raises:
-            InvalidBundle: If the bundle's transforms lose the volume's geometry.
+            InvalidBundle: If the bundle's transforms lose the volume's geometry, or its answer is none.
         """
         source = item["image"][0] if isinstance(item["image"], list) else item["image"]
         reference = nibabel.load(source)
+        i, j, k = (int(size) for size in reference.shape[:3])
+        grid = (i, j, k), reference.affine
         image = self._loaded.prepare(item["image"])
-        if not hasattr(image, "affine"):
+        if not isinstance(image, MetaTensor):
             raise InvalidBundle("The bundle's preprocessing drops the affine.", "Remove ToTensord from it.")
-        affine = np.asarray(image.affine, dtype=np.float64)
-        probabilities = torch.as_tensor(self._activate({"pred": self._loaded.logits(image)})["pred"])
-        shape = tuple(int(size) for size in reference.shape[:3])
-        on_source = to_source_grid(probabilities.numpy(), affine, shape, reference.affine)  # type: ignore[arg-type]
-        names = self.bundle.outputs
-        if on_source.shape[0] != len(names):
-            raise InvalidInput(f"The network gave {on_source.shape[0]} channels, metadata names {names}.")
-        labels = regions_to_labels(on_source > self._threshold, names, self.regions)
+        ensemble = self._loaded.ensemble
+        votes = ensemble is not None and ensemble.rule == "vote"
+        mean, members = RunningMean(), []
+        for number, answer in enumerate(self._loaded.answers(image, self._postprocessing.activate)):
+            mean.add(answer, ensemble.shares[number] if ensemble else 1.0)
+            if votes or self._each_member:
+                members.append(self._labelling.label(answer, image, *grid, unsure=False)[0])
+        several = self._loaded.voices > 1
+        if several:
+            _check_probabilities(mean.value)
+        labels, uncertainty = self._labelling.label(mean.value, image, *grid, unsure=several)
         header = reference.header.copy()
-        header.set_data_shape(shape)
-        return Segmentation(labels=labels, header=header)
+        header.set_data_shape(grid[0])
+        return Segmentation(
+            labels=majority(members, self.bundle.outputs, self.regions) if votes else labels,
+            header=header,
+            uncertainty=uncertainty,
+            members=members if self._each_member else (),
+        )
 
 
-def _outputs(postprocessing: Compose) -> tuple[Compose, float]:
-    """Activation and threshold out of a bundle's post-processing; inverse and saving are ours."""
-    activations, threshold = [], None
-    for transform in postprocessing.transforms:
-        if isinstance(transform, Activationsd):
-            activations.append(transform)
-        elif isinstance(transform, AsDiscreted) and transform.threshold[0] is not None:
-            threshold = float(transform.threshold[0])
-        elif not isinstance(transform, Invertd | SaveImaged):
-            raise InvalidBundle(
-                f"Post-processing with {type(transform).__name__} is not supported.",
-                "Use Activationsd and AsDiscreted with a threshold.",
-            )
-    if threshold is None:
-        raise InvalidBundle("Post-processing must hold AsDiscreted with a threshold.")
-    return Compose(activations), threshold
+def _check_probabilities(found: torch.Tensor) -> None:
+    if found.min() < -_ROUNDING or found.max() > 1 + _ROUNDING:
+        raise InvalidBundle(
+            f"Several answers are averaged as probabilities; found values from {float(found.min()):.3g} to "
+            f"{float(found.max()):.3g}.",
+            "Let the bundle's post-processing begin with Activationsd.",
+        )

@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from medgantry.cohort import Case, Cohort, File
 from medgantry.errors import InvalidInput
 from medgantry.fingerprint import hash_value
 from medgantry.ingest.brats import read_brats
 from medgantry.ingest.candidate import Candidate, Layout
 from medgantry.ingest.decathlon import read_decathlon
-from medgantry.ingest.nifti_facts import NiftiFacts, read_facts
+from medgantry.ingest.nifti_facts import NiftiFacts, check_aligned, read_facts
 from medgantry.ingest.table import read_table
 from medgantry.ingest.volumes.convert import as_nifti
 from medgantry.ingest.volumes.formats import companions, format_of
@@ -24,8 +22,6 @@ from medgantry.storage import ObjectStore
 from medgantry.storage.files import Source, keep
 
 STEP = "ingest_nifti"
-ALIGNMENT_TOLERANCE_MM = 1e-2
-"""How far apart two files of a case may place the same voxel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,16 +78,7 @@ def ingest(source: Source, layout: Layout, config: IngestConfig, store: ObjectSt
     names = {code: name for name, code in layout.label_map.items()}
     for candidate, result in _judge_all(source, layout, codes):
         if isinstance(result, Unusable):
-            entries.append(
-                Entry(
-                    item=candidate.case_id,
-                    step=STEP,
-                    verdict="rejected",
-                    rule=result.rule,
-                    evidence=result.evidence,
-                    remedy=result.remedy,
-                )
-            )
+            entries.append(result.entry(candidate.case_id, STEP))
             continue
         facts, found = result
         targets = (
@@ -221,7 +208,7 @@ def _check_case(
         _check_channels(name, fact, candidate, len(channels))
     reference_name, reference = next(iter(facts.items()))
     for name, fact in facts.items():
-        _check_aligned(reference_name, reference, name, fact)
+        check_aligned(reference_name, reference, name, fact)
     found: frozenset[int] = frozenset()
     if candidate.label:
         label, found = facts_of(candidate.label, is_label=True)
@@ -229,7 +216,7 @@ def _check_case(
             raise Unusable(
                 "a label map has three axes", f"{candidate.label} has {label.shape}", "Export it again."
             )
-        _check_aligned(reference_name, reference, candidate.label, label)
+        check_aligned(reference_name, reference, candidate.label, label)
         if not found <= codes:
             raise Unusable(
                 "label codes are in the label map",
@@ -248,23 +235,6 @@ def _check_channels(name: str, fact: NiftiFacts, candidate: Candidate, channels:
     if found != wanted:
         raise Unusable(
             "a file holds its channels", f"{name} has {found}, {wanted} were wanted", "Export all channels."
-        )
-
-
-def _check_aligned(name_a: str, a: NiftiFacts, name_b: str, b: NiftiFacts) -> None:
-    if a.shape[:3] != b.shape[:3]:
-        raise Unusable(
-            "the files of a case have one shape",
-            f"{name_a} has {a.shape[:3]}, {name_b} has {b.shape[:3]}",
-            "Resample one to the other's grid.",
-        )
-    corners = np.array(np.meshgrid(*[[0, size - 1] for size in a.shape[:3]], [1])).reshape(4, -1)
-    apart = float(np.abs((a.affine - b.affine) @ corners).max())
-    if apart > ALIGNMENT_TOLERANCE_MM:
-        raise Unusable(
-            "the files of a case lie on one grid",
-            f"{name_a} and {name_b} place a corner {apart:.3f} mm apart",
-            "Resample one to the other's grid.",
         )
 
 

@@ -15,6 +15,9 @@ from medgantry.cohort.fingerprints import voxel_fingerprint
 from medgantry.fingerprint import hash_file
 from medgantry.ledger import Unusable
 
+ALIGNMENT_TOLERANCE_MM = 1e-2
+"""How far apart two files of a case may place the same voxel."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NiftiFacts:
@@ -121,6 +124,28 @@ def check_geometry(name: str, shape: tuple[int, ...], affine: NDArray[np.float64
     if len(shape) not in (3, 4) or min(shape) < 1:
         raise Unusable(
             "a volume has three or four axes", f"{name} has shape {shape}", "Convert it to a volume."
+        )
+
+
+def check_aligned(name_a: str, a: NiftiFacts, name_b: str, b: NiftiFacts) -> None:
+    """Refuse two files of a case that do not place the same voxel at the same place.
+
+    Raises:
+        Unusable: If their first three axes differ in length, or a corner lies elsewhere.
+    """
+    if a.shape[:3] != b.shape[:3]:
+        raise Unusable(
+            "the files of a case have one shape",
+            f"{name_a} has {a.shape[:3]}, {name_b} has {b.shape[:3]}",
+            "Resample one to the other's grid.",
+        )
+    corners = np.array(np.meshgrid(*[[0, size - 1] for size in a.shape[:3]], [1])).reshape(4, -1)
+    apart = float(np.abs((a.affine - b.affine) @ corners).max())
+    if apart > ALIGNMENT_TOLERANCE_MM:
+        raise Unusable(
+            "the files of a case lie on one grid",
+            f"{name_a} and {name_b} place a corner {apart:.3f} mm apart",
+            "Resample one to the other's grid.",
         )
 
 

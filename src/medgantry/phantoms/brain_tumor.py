@@ -6,19 +6,19 @@ threshold on any single channel poor, so that a score well above it shows that a
 """
 
 import argparse
-import gzip
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from medgantry.errors import InvalidInput
+from medgantry.phantoms.decathlon import DAMAGES, turn, write_image, write_label, write_stray_file
+from medgantry.phantoms.fields import ellipsoid_distance, smooth_noise
 from medgantry.phantoms.written import is_written, write_settings
 
 Volume = NDArray[np.float64]
@@ -26,12 +26,10 @@ Mask = NDArray[np.bool_]
 Size = tuple[int, int, int]
 
 CHANNELS = ("FLAIR", "T1w", "t1gd", "T2w")
-DAMAGES = ("truncated image", "label of another shape", "affine with NaN", "missing image")
 EDEMA, NON_ENHANCING, ENHANCING = 1, 2, 3
 
 _SMALLEST_SIDE = 16  # voxels; below it the three nested regions shrink to a few voxels
 _ORIENTATIONS = ("RAS", "LPS", "LAS")
-_NIFTI_QUATERN_B = 256  # bytes; quatern_b ... srow_z are 18 float32 in a row in the NIfTI-1 header
 _FORMAT = 1  # raise it when the same settings no longer give the same bytes
 
 # Intensity relative to healthy tissue, in the order of CHANNELS; healthy tissue is 1.
@@ -94,8 +92,7 @@ def write_task(
         position = number - (cases - broken) - 1
         damage = DAMAGES[position % len(DAMAGES)] if position >= 0 else None
         _write_case(folder, number, seed, size, damage)
-    # macOS leaves such files in the Decathlon's archives; a reader that globs for images trips over them.
-    (folder / "imagesTr" / "._BRATS_001.nii.gz").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X junk")
+    write_stray_file(folder / "imagesTr" / _file_name(1))
     _write_json(folder / "dataset.json", _description(cases))
 
 
@@ -153,20 +150,8 @@ def _write_case(folder: Path, number: int, seed: int, size: Size, damage: str | 
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, number))))
     image, label = _draw(rng, size)
     image, label, affine = _place(rng, image, label)
-    if damage == "label of another shape":
-        label = label[:, :, :-2]
-    image_bytes = _nifti(image, affine)
-    if damage == "affine with NaN":
-        image_bytes = _with_nan_affine(image_bytes)
-    packed = _gzip(image_bytes)
-    if damage == "truncated image":
-        packed = packed[: len(packed) * 3 // 5]  # the header still reads well, the voxels do not
-    image_file = folder / "imagesTr" / _file_name(number)
-    if damage == "missing image":
-        image_file.unlink(missing_ok=True)
-    else:
-        image_file.write_bytes(packed)
-    (folder / "labelsTr" / _file_name(number)).write_bytes(_gzip(_nifti(label, affine)))
+    write_image(folder / "imagesTr" / _file_name(number), image, affine, damage)
+    write_label(folder / "labelsTr" / _file_name(number), label, affine, damage)
 
 
 def _place(
@@ -187,32 +172,9 @@ def _place(
     affine = np.diag([*spacing, 1.0])
     # The world's origin is near the brain's middle, as in a scanner, but never exactly there.
     affine[:3, 3] = (-spacing * np.array(label.shape) / 2 + rng.uniform(2.0, 12.0, size=3)).round(2)
-    flips = nib.orientations.axcodes2ornt(_ORIENTATIONS[int(rng.integers(len(_ORIENTATIONS)))])
-    affine = affine @ nib.orientations.inv_ornt_aff(flips, label.shape)
-    image = nib.orientations.apply_orientation(image, flips)
-    label = nib.orientations.apply_orientation(label, flips)
-    return image, label, affine
-
-
-def _nifti(voxels: NDArray[Any], affine: Volume) -> bytes:
-    """Return an uncompressed NIfTI-1 file of the voxels, millimetres, with sform and qform set."""
-    image = nib.Nifti1Image(voxels, affine)
-    image.set_sform(affine, code=1)
-    image.set_qform(affine, code=1)
-    image.header.set_xyzt_units("mm", "sec")
-    content: bytes = image.to_bytes()
-    return content
-
-
-def _with_nan_affine(content: bytes) -> bytes:
-    """Return the NIfTI-1 file with NaN in qform and sform: nibabel refuses to write one, yet they exist."""
-    nans = np.full(18, np.nan, dtype="<f4").tobytes()
-    return content[:_NIFTI_QUATERN_B] + nans + content[_NIFTI_QUATERN_B + len(nans) :]
-
-
-def _gzip(content: bytes) -> bytes:
-    """Compress without a time stamp: the same content gives the same bytes."""
-    return gzip.compress(content, compresslevel=6, mtime=0)
+    orientation = _ORIENTATIONS[int(rng.integers(len(_ORIENTATIONS)))]
+    turned, turned_affine = turn(image, affine, orientation)
+    return turned, turn(label, affine, orientation)[0], turned_affine
 
 
 def _draw(rng: np.random.Generator, size: Size) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
@@ -231,11 +193,11 @@ def _draw(rng: np.random.Generator, size: Size) -> tuple[NDArray[np.int16], NDAr
     contrast = _draw_distractors(rng, brain & (label == 0))
     for region, levels in _TUMOUR_CONTRAST.items():
         contrast[label == region] = levels * rng.normal(1.0, 0.02, size=len(CHANNELS))
-    anatomy = _noise(rng, size, sigma=3.0)
+    anatomy = smooth_noise(rng, size, sigma=3.0)
     channels = []
     for channel, weight in enumerate((0.05, 0.08, 0.07, -0.06)):  # white matter: bright on T1, dark on T2
-        texture = weight * anatomy + 0.05 * _noise(rng, size, sigma=1.5)
-        bias = np.exp(0.06 * _noise(rng, size, sigma=max(size) / 4))
+        texture = weight * anatomy + 0.05 * smooth_noise(rng, size, sigma=1.5)
+        bias = np.exp(0.06 * smooth_noise(rng, size, sigma=max(size) / 4))
         tissue = gaussian_filter(contrast[..., channel], 0.4) + texture  # blur: partial volume at borders
         tissue = tissue * bias + rng.normal(0.0, 0.05, size=size)
         gain = rng.uniform(180.0, 520.0)
@@ -255,7 +217,7 @@ def _draw_brain(rng: np.random.Generator, size: Size) -> tuple[Mask, Volume]:
     """
     middle = np.array(size) / 2 - 0.5 + rng.uniform(-1.0, 1.0, size=3)
     radii = np.array(size) / 2 * rng.uniform(0.86, 0.94, size=3)
-    depth = _distance(size, middle, radii) + 0.02 * _noise(rng, size, sigma=4.0)
+    depth = ellipsoid_distance(_axes(size), middle, radii) + 0.02 * smooth_noise(rng, size, sigma=4.0)
     return depth < 1.0, depth
 
 
@@ -320,7 +282,9 @@ def _blob(rng: np.random.Generator, within: Mask, centre: Volume, voxels: int) -
     """
     radius = (3 * voxels / (4 * np.pi)) ** (1 / 3)
     radii = radius * rng.uniform(0.85, 1.15, size=3)
-    field = _distance(within.shape, centre, radii) + 0.10 * _noise(rng, within.shape, sigma=radius / 3)
+    field = ellipsoid_distance(_axes(within.shape), centre, radii) + 0.10 * smooth_noise(
+        rng, within.shape, sigma=radius / 3
+    )
     inside = np.flatnonzero(within)
     nearest = np.argsort(field.ravel()[inside], kind="stable")[:voxels]
     region = np.zeros(within.size, dtype=np.bool_)
@@ -328,19 +292,9 @@ def _blob(rng: np.random.Generator, within: Mask, centre: Volume, voxels: int) -
     return region.reshape(within.shape)
 
 
-def _distance(size: tuple[int, ...], centre: Volume, radii: Volume) -> Volume:
-    """Return each voxel's distance (x, y, z) from the centre, in units of the ellipsoid's radii."""
-    axes = [((np.arange(n) - c) / r) ** 2 for n, c, r in zip(size, centre, radii, strict=True)]
-    x, y, z = np.ix_(*axes)
-    distance: Volume = np.sqrt(x + y + z)
-    return distance
-
-
-def _noise(rng: np.random.Generator, size: tuple[int, ...], sigma: float) -> Volume:
-    """Return smooth noise (x, y, z) of mean 0 and deviation 1; sigma, in voxels, sets its grain."""
-    field: Volume = gaussian_filter(rng.standard_normal(size), sigma, mode="wrap")
-    normal: Volume = (field - field.mean()) / field.std()
-    return normal
+def _axes(size: tuple[int, ...]) -> list[Volume]:
+    """Voxel indices along x, y, z."""
+    return [np.arange(n, dtype=np.float64) for n in size]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -64,7 +64,8 @@ def _add(
     with TemporaryDirectory(prefix="medgantry-register-") as scratch:
         folder = Path(scratch) / "bundle"
         shutil.copytree(bundle.folder, folder)
-        add_golden(folder, cohort, evaluation, evaluation_folder)
+        if bundle.task != "registration":  # nothing serves it, so nothing is asked for the golden answer
+            add_golden(folder, cohort, evaluation, evaluation_folder)
         copy_evidence(evaluation_folder, folder)
         return registry.add(
             bundle.model_hash,

@@ -12,7 +12,6 @@ import medgantry
 from medgantry.errors import Mismatch
 from medgantry.evaluation.evaluation import Evaluation
 from medgantry.features.column import NUMBER, Column
-from medgantry.fingerprint import hash_file
 from medgantry.registry.gate import GateConfig
 from medgantry.registry.registration import Registration
 from medgantry.registry.versions import Registry, copy_evidence
@@ -44,25 +43,23 @@ def register_survival(
         Mismatch: If the evaluation is of another model.
     """
     model, evaluation = SurvivalModel.open(model_folder), Evaluation.open(evaluation_folder)
-    model_hash = hash_file(model_folder / "model.json")
-    if evaluation.weights_hash != model_hash:
+    if evaluation.weights_hash != model.model_hash:
         raise Mismatch(
-            f"The evaluation is of model {evaluation.weights_hash[:12]}, given was {model_hash[:12]}.",
+            f"The evaluation is of model {evaluation.weights_hash[:12]}, given was {model.model_hash[:12]}.",
             "Evaluate this model.",
         )
     registry = Registry(name)
-    version = registry.find(model_hash, evaluation)
+    version = registry.find(model.model_hash, evaluation)
     record.reused = version is not None
     if version is None:
-        version = _add(registry, model, model_folder, model_hash, evaluation, evaluation_folder)
-    return registry.settle(version, model_hash, evaluation, gate, record)
+        version = _add(registry, model, model_folder, evaluation, evaluation_folder)
+    return registry.settle(version, model.model_hash, evaluation, gate, record)
 
 
 def _add(
     registry: Registry,
     model: SurvivalModel,
     model_folder: Path,
-    model_hash: str,
     evaluation: Evaluation,
     evaluation_folder: Path,
 ) -> int:
@@ -71,7 +68,7 @@ def _add(
         shutil.copytree(model_folder, folder)
         copy_evidence(evaluation_folder, folder)
         return registry.add(
-            model_hash,
+            model.model_hash,
             evaluation,
             {"medgantry.features": model.predictions.table_hash},
             loader_module="medgantry.registry.survival_loader",

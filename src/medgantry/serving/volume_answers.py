@@ -1,5 +1,6 @@
 """Requests with volumes: one URI per channel in, a label map out."""
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,7 +11,7 @@ from medgantry.bundles import Bundle
 from medgantry.bundles.case_files import bring_case
 from medgantry.cohort import File
 from medgantry.fingerprint import hash_file
-from medgantry.inference import Segmentation, Segmenter
+from medgantry.inference import Segmenter
 from medgantry.serving.request_uri import locate_object
 
 
@@ -19,7 +20,8 @@ class VolumeAnswers:
 
     One input per channel, named as the channel, datatype BYTES, holding the URI of its file; a 4-D file's channel is
     chosen by the parameter `channel_index`. The output `label_map` comes inline, or, with the request parameter
-    `output_uri`, is written there as NIfTI.
+    `output_uri`, is written there as NIfTI. An ensemble's uncertainty is written to the request parameter
+    `uncertainty_uri`.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -36,14 +38,19 @@ class VolumeAnswers:
 
     def answer(self, request: InferRequest) -> list[InferOutput]:
         """Predict one case."""
-        output_uri = str((request.parameters or {}).get("output_uri", ""))
+        parameters = request.parameters or {}
+        output_uri, uncertainty_uri = (
+            str(parameters.get(name, "")) for name in ("output_uri", "uncertainty_uri")
+        )
         with TemporaryDirectory(prefix="medgantry-request-") as name:
             scratch = Path(name)
             files = [_request_file(tensor, scratch) for tensor in request.inputs]
-            item = bring_case(files, self._model.bundle.input_channels, scratch)
+            item = bring_case(files, self._model.bundle, scratch)
             prediction = self._model.predict_case(item)
             if output_uri:
-                _write(prediction, output_uri, scratch)
+                _write(prediction.save, output_uri, scratch)
+            if uncertainty_uri:
+                _write(prediction.save_uncertainty, uncertainty_uri, scratch)
         if output_uri:
             return [InferOutput(name="label_map_uri", shape=[1], datatype="BYTES", data=[output_uri])]
         output = InferOutput(name="label_map", shape=list(prediction.labels.shape), datatype="UINT8")
@@ -78,8 +85,8 @@ def _request_file(tensor: Any, scratch: Path) -> File:
     )
 
 
-def _write(prediction: Segmentation, uri: str, scratch: Path) -> None:
+def _write(save: Callable[[Path], None], uri: str, scratch: Path) -> None:
     place = locate_object(uri)
-    path = scratch / "label_map.nii.gz"
-    prediction.save(path)
+    path = scratch / "answer.nii.gz"
+    save(path)
     place[0].put_file(place[1], path)

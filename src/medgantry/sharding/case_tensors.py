@@ -10,8 +10,9 @@ import torch
 
 from medgantry.bundles import Bundle
 from medgantry.bundles.case_files import bring_case
-from medgantry.bundles.parser import deterministic_transforms
+from medgantry.bundles.recipe import Recipe
 from medgantry.cohort import File
+from medgantry.sharding.label_check import check_label
 
 
 class CaseTensors:
@@ -24,8 +25,8 @@ class CaseTensors:
 
     def __init__(self, bundle: Bundle, regions: Mapping[str, list[int]]) -> None:
         torch.set_num_threads(1)  # tasks run beside each other; one core each keeps sums bit-equal too
-        self._channels = bundle.input_channels
-        self._transforms = deterministic_transforms(bundle, regions)
+        self._bundle, self._regions = bundle, regions
+        self._transforms = Recipe(bundle, regions).deterministic
 
     def bring(
         self, files: Sequence[File], scratch: Path, class_index: int | None = None
@@ -38,7 +39,7 @@ class CaseTensors:
             class_index: The case's label in classification.
         """
         scratch.mkdir(parents=True, exist_ok=True)
-        item: dict[str, Any] = dict(bring_case(files, self._channels, scratch))
+        item: dict[str, Any] = dict(bring_case(files, self._bundle, scratch))
         return (item if class_index is None else item | {"label": class_index}), scratch
 
     def __call__(self, brought: tuple[dict[str, Any], Path]) -> dict[str, np.ndarray[Any, Any]]:
@@ -46,6 +47,8 @@ class CaseTensors:
         item, scratch = brought
         try:
             result = self._transforms(item)
+            if self._regions and "label" in result:
+                check_label(result["label"], item["label"], self._bundle.channels_out, self._regions)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         return {

@@ -18,15 +18,18 @@ class Encoded:
     stored: NDArray[np.generic]
     scale: float = 1.0
     offset: float = 0.0
+    made: str = "float32"
+    """The dtype that the transforms gave, and that readers give again."""
 
 
 def encode(values: NDArray[np.generic]) -> Encoded:
-    """Choose the storage of a tensor: exact uint8, exact int16, float16, else scaled int16.
+    """Choose the storage of a tensor: exact uint8, int16 or int32, float16, else scaled int16.
 
     Raises:
-        InvalidInput: If a value is not finite; none is ever clipped to fit.
+        InvalidInput: If a value is not finite, or a whole number is larger than 32 bits hold; none is ever clipped.
     """
     exact = np.asarray(values)
+    made = str(exact.dtype)
     if exact.dtype.kind == "f" and not np.isfinite(exact).all():
         raise InvalidInput(
             f"The transforms gave {int((~np.isfinite(exact)).sum())} values that are not finite.",
@@ -34,19 +37,24 @@ def encode(values: NDArray[np.generic]) -> Encoded:
         )
     low, high = float(exact.min()), float(exact.max())
     if _is_whole(exact):
-        for dtype in (np.uint8, np.int16):
+        for dtype in (np.uint8, np.int16, *((np.int32,) if exact.dtype.kind in "iu" else ())):
             info = np.iinfo(dtype)
             if info.min <= low and high <= info.max:
-                return Encoded(stored=np.ascontiguousarray(exact.astype(dtype)))
+                return Encoded(stored=np.ascontiguousarray(exact.astype(dtype)), made=made)
+    if exact.dtype.kind in "iu":
+        raise InvalidInput(
+            f"The transforms gave whole numbers from {low:.0f} to {high:.0f}, and shards hold 32 bits.",
+            "Store intensities as floating-point numbers, labels as small codes.",
+        )
     largest = max(abs(low), abs(high))
     if largest <= float(np.finfo(np.float16).max):
         half = exact.astype(np.float16)
         if float(np.abs(half - exact).max()) <= RELATIVE_ERROR * largest:
-            return Encoded(stored=np.ascontiguousarray(half))
+            return Encoded(stored=np.ascontiguousarray(half), made=made)
     offset = (low + high) / 2
     scale = (high - low) / (2 * np.iinfo(np.int16).max) or 1.0  # a constant volume has no range
     stored = np.rint((exact.astype(np.float64) - offset) / scale).astype(np.int16)
-    return Encoded(stored=np.ascontiguousarray(stored), scale=scale, offset=offset)
+    return Encoded(stored=np.ascontiguousarray(stored), scale=scale, offset=offset, made=made)
 
 
 def _is_whole(values: NDArray[np.generic]) -> bool:

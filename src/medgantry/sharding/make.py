@@ -1,6 +1,5 @@
 """Making one shard: fetch, transform, encode, write, commit."""
 
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -11,12 +10,13 @@ from typing import Any
 from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort
 from medgantry.errors import PreconditionFailed, StoreUnavailable
-from medgantry.fingerprint import canonical_json, hash_file
+from medgantry.fingerprint import hash_file
 from medgantry.sharding.case_tensors import CaseTensors
 from medgantry.sharding.encoding import Encoded, encode
 from medgantry.sharding.plan import PlannedShard, sidecar_key
 from medgantry.sharding.shard_file import write_shard
 from medgantry.storage import ObjectStore
+from medgantry.storage.commits import commit
 
 
 class ShardMaker:
@@ -61,12 +61,7 @@ class ShardMaker:
             }
             with suppress(PreconditionFailed):  # the same bytes: a killed worker got as far as this
                 self._store.put_file(data_key, path, if_absent=True)
-        key = sidecar_key(spec, shard.shard_id)
-        try:
-            self._store.put_bytes(key, canonical_json(sidecar).encode(), if_absent=True)
-        except PreconditionFailed:
-            sidecar = json.loads(self._store.get_bytes(key))
-        return sidecar
+        return dict(commit(self._store, sidecar_key(spec, shard.shard_id), sidecar))
 
     def _encoded(
         self, cases: Sequence[str], scratch: Path
@@ -98,4 +93,5 @@ def _facts(part: Encoded) -> dict[str, Any]:
         "shape": list(part.stored.shape),
         "scale": part.scale,
         "offset": part.offset,
+        "made": part.made,
     }

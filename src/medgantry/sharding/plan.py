@@ -1,6 +1,5 @@
 """Which case goes to which shard: a pure function of the cohort and the bundle's transforms."""
 
-import heapq
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,13 +7,12 @@ from pathlib import Path
 
 from medgantry.bundles import Bundle
 from medgantry.cohort import Cohort, File
+from medgantry.dealing import MAX_PARTS, deal
 from medgantry.documents import read_document, write_document
 from medgantry.errors import InvalidInput, Mismatch
 from medgantry.fingerprint import code_fingerprint, hash_value
 
 SCHEMA_NAME = "medgantry/shard-plan/1"
-MAX_PARTS = 128
-"""Tasks of a fan-out: a fan-in's artifact list must fit one 128 KiB argument (Linux MAX_ARG_STRLEN)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +81,6 @@ def sidecar_key(spec: str, shard_id: str) -> str:
 def plan_shards(cohort: Cohort, bundle: Bundle, *, shard_mib: float) -> ShardPlan:
     """Deal the cases to shards of about equal size.
 
-    Largest case first into the lightest shard; ties go by name, so the plan depends on nothing else.
-
     Args:
         cohort: The cohort.
         bundle: Whose deterministic transforms fill the shards.
@@ -99,25 +95,18 @@ def plan_shards(cohort: Cohort, bundle: Bundle, *, shard_mib: float) -> ShardPla
     bundle.check_cohort(cohort)
     sizes = {case.case_id: _bytes(cohort.files_of.get(case.case_id, ()), bundle) for case in cohort.cases}
     count = max(1, math.ceil(sum(sizes.values()) / (shard_mib * 2**20)))
-    count = min(count, len(sizes))
-    members: list[list[str]] = [[] for _ in range(count)]
-    lightest = [(0, index) for index in range(count)]
-    for case_id in sorted(sizes, key=lambda name: (-sizes[name], name)):
-        filled, index = heapq.heappop(lightest)
-        members[index].append(case_id)
-        heapq.heappush(lightest, (filled + sizes[case_id], index))
     codes = bundle.label_codes(cohort)
     spec = hash_value([SCHEMA_NAME, bundle.transform_fingerprint, codes, code_fingerprint()])
     classes = bundle.class_indices(cohort)
     shards = [
         PlannedShard(shard_id=_shard_id(spec, sorted(cases), cohort, classes), cases=sorted(cases))
-        for cases in members
+        for cases in deal(sizes, count)
     ]
     return ShardPlan(
         cohort_hash=cohort.cohort_hash,
         transform_fingerprint=bundle.transform_fingerprint,
         spec=spec,
-        parts=min(count, MAX_PARTS),
+        parts=min(len(shards), MAX_PARTS),
         shards=shards,
     )
 
@@ -125,7 +114,8 @@ def plan_shards(cohort: Cohort, bundle: Bundle, *, shard_mib: float) -> ShardPla
 def _bytes(files: Sequence[File], bundle: Bundle) -> int:
     """Estimated size of a case in a shard: float16 images and uint8 regions on the source grid."""
     voxels = max((math.prod(file.shape) for file in files), default=0)
-    return voxels * (2 * len(bundle.input_channels) + len(bundle.outputs))
+    volumes = sum(len(file.shape) == 3 for file in files) if bundle.task == "registration" else 0
+    return voxels * (2 * (len(bundle.input_channels) or volumes) + len(bundle.outputs))
 
 
 def _shard_id(spec: str, cases: Sequence[str], cohort: Cohort, classes: Mapping[str, int]) -> str:

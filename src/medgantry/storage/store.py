@@ -14,7 +14,6 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,13 +31,12 @@ from minio.sse import Sse, SseKMS, SseS3
 
 from medgantry.errors import InvalidInput, ObjectMissing, PreconditionFailed, StoreUnavailable
 from medgantry.fingerprint import hash_file
+from medgantry.storage.ranged import PARALLEL_RANGES, fetch_ranges
 
 T = TypeVar("T")
 
-RANGE_BYTES = 8 << 20
-"""Size of one ranged GET: S3 serves 8 to 16 MiB ranges best."""
-PARALLEL_RANGES = 16
-"""Ranged GETs in flight for one large object: one connection alone is throttled by most servers."""
+_CHUNK_BYTES = 64 << 10
+"""What is read from a connection and written at once: larger writes by many threads cost ext4 two to four times the CPU."""
 SINGLE_PUT_BYTES = 64 << 20
 """Objects above this size are sent in parts, unless the PUT is conditional."""
 PATIENCE_SECONDS = 180.0
@@ -213,20 +211,50 @@ class ObjectStore:
         size = self.stat(key).size
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        with partial.open("wb") as stream:
-            stream.truncate(size)
-
-        def fetch(offset: int) -> None:
-            data = self.get_bytes(key, offset=offset, length=min(RANGE_BYTES, size - offset))
-            with partial.open("r+b") as stream:
-                stream.seek(offset)
-                stream.write(data)
-
-        with ThreadPoolExecutor(PARALLEL_RANGES) as pool:
-            list(pool.map(fetch, range(0, size, RANGE_BYTES)))
-        digest = hash_file(partial)
+        digest = self.fill(key, partial, size)
         partial.replace(path)
         return digest
+
+    def fill(self, key: str, path: Path, size: int) -> str:
+        """Fetch an object of known size into a file, in place; when this fails, the file is removed.
+
+        Args:
+            key: Which.
+            path: Where; its folder exists.
+            size: Bytes.
+
+        Returns:
+            SHA-256 of the content.
+
+        Raises:
+            ObjectMissing: If there is no such object.
+            InvalidInput: If the object ends before `size`.
+        """
+
+        def copy(descriptor: int, offset: int, length: int) -> None:
+            self._retry(lambda: self._copy_range(key, descriptor, offset, length))
+
+        return fetch_ranges(path, size, copy)
+
+    def _copy_range(self, key: str, descriptor: int, offset: int, length: int) -> None:
+        response = self._client.get_object(
+            bucket_name=self.bucket, object_name=self._path(key), offset=offset, length=length
+        )
+        try:
+            promised = int(response.headers.get("Content-Length", length))
+            if promised != length:
+                raise InvalidInput(
+                    f"{self.uri(key)} should have {length} bytes at {offset}, the store offers {promised}.",
+                    "The object was changed or damaged: make it again.",
+                )
+            end = offset + length
+            while offset < end and (chunk := response.read(min(_CHUNK_BYTES, end - offset))):
+                offset += os.pwrite(descriptor, chunk, offset)
+            if offset != end:  # urllib3 does not call a short read an error
+                raise urllib3.exceptions.ProtocolError(f"{end - offset} bytes of {key} are missing")
+        finally:
+            response.close()
+            response.release_conn()
 
     def stat(self, key: str) -> StoredObject:
         """Size and ETag of an object.

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from medgantry.statistics.arrays import Flags, Floats
 from medgantry.survival.estimators.partial_likelihood import Baseline
 from medgantry.survival.estimators.regression import Fitted, Tuning, read_fitted
-from medgantry.survival.outcome import Flags, Floats
 from medgantry.survival.preparation.preparation import Preparation
 from medgantry.survival.settings import EstimatorName
 

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medgantry.processes import die_with_parent
+from medgantry.statistics.arrays import Floats
 from medgantry.survival.estimators.regression import Tuning
 from medgantry.survival.folds import generator, stratified_folds
 from medgantry.survival.importance import Drops, permutation_drops
-from medgantry.survival.outcome import Floats, Outcome
+from medgantry.survival.outcome import Outcome
 from medgantry.survival.settings import Settings
 from medgantry.survival.side import Blocks
 from medgantry.survival.tuning import Candidates, fit_tuned

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from medgantry.statistics.survival.concordance import harrell_c
 from medgantry.survival.additive import Additive, Prepared
 from medgantry.survival.cross_validation import FoldResult, Work
 from medgantry.survival.estimators.linear import Linear
-from medgantry.survival.metrics.concordance import harrell_c
 from medgantry.survival.predictions import Predictions
 from medgantry.survival.side import Blocks, Side
 

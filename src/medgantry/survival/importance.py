@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medgantry.evaluation.statistics.score import critical_value
+from medgantry.statistics.arrays import Flags, Floats
+from medgantry.statistics.score import critical_value
+from medgantry.statistics.survival.concordance import harrell_c
 from medgantry.survival.additive import Additive, Prepared
-from medgantry.survival.metrics.concordance import harrell_c
-from medgantry.survival.outcome import Flags, Floats, Outcome
+from medgantry.survival.outcome import Outcome
 from medgantry.survival.side import Blocks
 
 SHUFFLES = 10

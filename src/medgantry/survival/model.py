@@ -13,6 +13,7 @@ Nothing is pickled: whoever opens a model runs no code of whoever made it.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from medgantry.errors import InvalidInput, Mismatch
 from medgantry.features.column import Column
 from medgantry.features.table import SUBJECT, FeatureTable
 from medgantry.fingerprint import canonical_json, hash_file, hash_value
+from medgantry.statistics.arrays import Floats
 from medgantry.survival.additive import Additive, Prepared
-from medgantry.survival.outcome import Floats
 from medgantry.survival.predictions import Predictions
 from medgantry.survival.preparation.block import encode
 from medgantry.survival.preparation.preparation import Preparation
@@ -129,17 +130,28 @@ class SurvivalModel:
         folder.mkdir(parents=True, exist_ok=True)
         self.predictions.save(folder / "predictions")
         for name in _LINES:
-            (folder / f"{name}.json").write_text(canonical_json([dict(line) for line in getattr(self, name)]))
+            (folder / f"{name}.json").write_text(canonical_json(self._lines(name)))
         ledger.write(self.entries, folder / "ledger.parquet")
+        write_document(folder / "model.json", SCHEMA_NAME, self._document())
+
+    @cached_property
+    def model_hash(self) -> str:
+        """Hash of `model.json`: what evaluations and the registry know the model by."""
+        return hash_value({"schema": SCHEMA_NAME, **self._document()})
+
+    def _document(self) -> dict[str, Any]:
         document = {
             "columns": {name: [asdict(column) for column in each] for name, each in self.columns.items()},
             "preparations": {name: each.document() for name, each in self.preparations.items()},
             "models": [[name, model.document()] for name, model in self.models.items()],
             "predictions": self.predictions.content_hash,
-            "files": {name: hash_file(folder / f"{name}.json") for name in _LINES},
+            "files": {name: hash_value(self._lines(name)) for name in _LINES},
             "provenance": dict(self.provenance),
         }
-        write_document(folder / "model.json", SCHEMA_NAME, {**document, "content_hash": hash_value(document)})
+        return {**document, "content_hash": hash_value(document)}
+
+    def _lines(self, name: str) -> list[dict[str, Any]]:
+        return [dict(line) for line in getattr(self, name)]
 
     @classmethod
     def open(cls, folder: Path) -> "SurvivalModel":

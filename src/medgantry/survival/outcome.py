@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from medgantry.statistics.arrays import Flags, Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

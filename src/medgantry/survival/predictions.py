@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from medgantry.documents import read_document, write_document
 from medgantry.errors import InvalidInput
 from medgantry.fingerprint import hash_value
-from medgantry.survival.outcome import Flags, Floats
+from medgantry.statistics.arrays import Flags, Floats
 
 SCHEMA_NAME = "medgantry/survival-predictions/1"
 _SUBJECTS, _PREDICTIONS, _DOCUMENT = "subjects.parquet", "predictions.parquet", "predictions.json"

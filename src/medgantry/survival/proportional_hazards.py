@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from medgantry.statistics.arrays import Floats
 from medgantry.survival.additive import Additive, Prepared
 from medgantry.survival.estimators.linear import Linear
-from medgantry.survival.outcome import Floats, Outcome
+from medgantry.survival.outcome import Outcome
 from medgantry.survival.side import Blocks
 
 LEAST_EVENTS = 10

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from medgantry.statistics.arrays import Flags, Floats
 from medgantry.survival.additive import Additive, Prepared, Term
 from medgantry.survival.estimators.partial_likelihood import Baseline, RiskSets
 from medgantry.survival.estimators.regression import Tuning, fit_regression
-from medgantry.survival.outcome import Flags, Floats, Outcome
+from medgantry.survival.outcome import Outcome
 from medgantry.survival.preparation.block import Block
 from medgantry.survival.preparation.preparation import Preparation
 from medgantry.survival.settings import EstimatorName

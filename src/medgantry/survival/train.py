@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from medgantry.errors import InvalidInput
 from medgantry.fingerprint import code_fingerprint
+from medgantry.statistics.arrays import Floats
 from medgantry.survival.additive import Additive
 from medgantry.survival.cross_validation import FoldResult, Work, cross_validate, gather
 from medgantry.survival.findings import coefficients, found_out
 from medgantry.survival.folds import generator
 from medgantry.survival.importance import summarize
 from medgantry.survival.model import SurvivalModel
-from medgantry.survival.outcome import Floats, Outcome
+from medgantry.survival.outcome import Outcome
 from medgantry.survival.predictions import Predictions
 from medgantry.survival.proportional_hazards import schoenfeld_test
 from medgantry.survival.settings import Settings

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from medgantry.statistics.arrays import Flags
 from medgantry.survival.additive import Additive
 from medgantry.survival.estimators.partial_likelihood import RiskSets
 from medgantry.survival.estimators.regression import Tuning, tunings
 from medgantry.survival.folds import stratified_folds
-from medgantry.survival.outcome import Flags, Outcome
+from medgantry.survival.outcome import Outcome
 from medgantry.survival.settings import Settings
 from medgantry.survival.side import Blocks, Side
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from medgantry.bundles.bundle import Bundle, set_config
+from medgantry.bundles.bundle import Bundle
+from medgantry.bundles.config_files import set_config
 from medgantry.evaluation.classification.curves import operating_threshold
 from medgantry.evaluation.classification.temperature import apply_temperature, fit_temperature
 from medgantry.training.class_validation import as_arrays

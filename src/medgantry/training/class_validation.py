@@ -1,6 +1,7 @@
 """Validation of a classification: AUC of every class against the others."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from medgantry.errors import InvalidInput
 from medgantry.evaluation.classification.auc import auc
 from medgantry.evaluation.classification.calibration import negative_log_likelihood
 from medgantry.evaluation.classification.temperature import apply_temperature
+from medgantry.training.handlers.pictures import draw_classes
 from medgantry.training.validation import Inferer, Rows
 
 
@@ -33,6 +35,20 @@ class ClassValidation:
         logits = self._inferer(tensors["image"][None].to(self._device), network)
         values = torch.as_tensor(logits)[0].float().cpu().tolist()
         return [{"class_index": int(tensors["label"]), "logits": values}]
+
+    def draw(self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+        """The image beside what the network thinks it is."""
+        network.eval()
+        with torch.no_grad():
+            (row,) = self.measure(network, tensors)
+        probabilities = apply_temperature(np.array([row["logits"]]), 1.0)[0]
+        draw_classes(
+            path, tensors["image"].numpy(), self._classes[row["class_index"]], probabilities, self._classes
+        )
+
+    def scroll(self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> bool:
+        """Nothing: there is no mask to scroll through."""
+        return False
 
     def summarise(self, rows: Rows) -> dict[str, float]:
         """AUC per class and their mean, balanced accuracy, log loss [nat]; a class without cases has no AUC."""

@@ -12,9 +12,9 @@ class History:
     """What was measured at the end of every epoch; epoch 0 is the untrained network."""
 
     points: list[dict[str, float]] = field(default_factory=list)
-    """Each: `epoch`, `train_loss` (not in epoch 0), `val_dice_<region>`, `val_dice_mean`."""
+    """Each: `epoch`; `train_loss` and `learning_rate` (not in epoch 0); the validation's numbers, `val_...`."""
     validation: list[dict[str, Any]] = field(default_factory=list)
-    """Per-case values of the best epoch: case_id, region, dice."""
+    """The validation's rows of the best epoch, each with its case_id."""
     best_epoch: int = -1
     best_metric: float = float("-inf")
 

@@ -13,6 +13,7 @@ from medgantry.fingerprint import canonical_json, code_fingerprint, hash_value
 from medgantry.processes import THREADS
 from medgantry.sharding import ShardSet
 from medgantry.storage import ObjectStore
+from medgantry.training.options import TrainOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,9 @@ class Job:
     """Hash of everything that decides the result."""
     seed: int
     ranks: int
+    """That the steps are planned for; fewer processes may run them."""
     threads: int
+    options: TrainOptions
     train: Sequence[str]
     """Case ids."""
     validation: Sequence[str]
@@ -35,6 +38,8 @@ class Job:
     label_map: Mapping[str, int]
     shards: Sequence[Mapping[str, Any]]
     """Sidecars of the shards that hold these cases."""
+    fold: int
+    """Of a cross-validation; -1 for none."""
     groups: Sequence[str]
     """Hashes of the groups of these cases: an external cohort may share none with them."""
     provenance: Mapping[str, Any]
@@ -49,6 +54,10 @@ class Job:
         """The job's folder in the store."""
         return f"training/{self.key}"
 
+    def tracked_as(self, run: str) -> str:
+        """The run to track this training in: folds of one pipeline run have curves of their own."""
+        return run if self.fold < 0 else f"{run}/fold-{self.fold}"
+
     def save(self, store: ObjectStore) -> None:
         """Write the job to the store."""
         store.put_bytes(f"{self.prefix}/job.json", canonical_json(asdict(self)).encode())
@@ -56,10 +65,19 @@ class Job:
     @classmethod
     def load(cls, store: ObjectStore, key: str) -> "Job":
         """Read the job that a launcher named."""
-        return cls(**json.loads(store.get_bytes(f"training/{key}/job.json")))
+        document = json.loads(store.get_bytes(f"training/{key}/job.json"))
+        return cls(**{**document, "options": TrainOptions(**document["options"])})
 
 
-def make_job(cohort: Cohort, shards: ShardSet, bundle: Bundle, *, seed: int, ranks: int) -> Job:
+def make_job(
+    cohort: Cohort,
+    shards: ShardSet,
+    bundle: Bundle,
+    *,
+    seed: int,
+    ranks: int,
+    options: TrainOptions = TrainOptions(),  # noqa: B008 frozen
+) -> Job:
     """Check that everything fits and write down what is to be trained.
 
     Raises:
@@ -78,6 +96,10 @@ def make_job(cohort: Cohort, shards: ShardSet, bundle: Bundle, *, seed: int, ran
         raise InvalidCohort("The split leaves no case to train on.", "Give a group to `train`.")
     if not 1 <= ranks <= len(train):
         raise InvalidInput(f"{ranks} ranks cannot share {len(train)} training cases.", "Use fewer ranks.")
+    if strange := sorted(set(options.trace_augmentation) - set(train)):
+        raise InvalidInput(
+            f"trace_augmentation names {strange[:5]}, which are no training cases.", f"Such as {train[0]}."
+        )
     used = {*train, *validation}
     provenance = {
         "cohort_hash": cohort.cohort_hash,
@@ -89,16 +111,18 @@ def make_job(cohort: Cohort, shards: ShardSet, bundle: Bundle, *, seed: int, ran
         "code": code_fingerprint(),
     }
     return Job(
-        key=hash_value([provenance, ranks, THREADS]),
+        key=hash_value([provenance, ranks, THREADS, options.document()]),
         seed=seed,
         ranks=ranks,
         threads=THREADS,
+        options=options,
         train=train,
         validation=validation,
         regions=bundle.label_codes(cohort),
         classes={name: index for name, index in bundle.class_indices(cohort).items() if name in used},
         label_map=dict(cohort.label_map),
         shards=[shard for shard in shards.shards if used & set(shard["cases"])],
+        fold=int(cohort.provenance.get("fold", -1)),
         groups=cohort.group_hashes(("train", "validation")),
         provenance=provenance,
     )

@@ -10,6 +10,7 @@ from medgantry.sharding import ShardSet
 from medgantry.steps import step
 from medgantry.storage import ObjectStore
 from medgantry.training.launchers.placement import Placement
+from medgantry.training.options import parse_options
 from medgantry.training.train import train
 
 
@@ -22,16 +23,18 @@ def train_step(
     seed: int,
     ranks: int,
     launcher: str,
+    options: str,
     place: Mapping[str, Any],
 ) -> dict[str, float]:
-    """Train where `place` says, the arguments of `Placement.from_task`.
+    """Train as `options` say, in JSON, where `place` says, the arguments of `Placement.from_task`.
 
     Returns:
         The best epoch's numbers that are finite, for KFP's Metrics.
     """
-    with step("train") as record:
+    cohort = Cohort.open(cohort_folder)
+    with step("train", iteration=int(cohort.provenance.get("fold", -1))) as record:
         history = train(
-            Cohort.open(cohort_folder),
+            cohort,
             ShardSet.open(shards_folder),
             Bundle(bundle_folder),
             output,
@@ -39,6 +42,7 @@ def train_step(
             ranks=ranks,
             launcher=launcher,
             placement=Placement.from_task(**place),
+            options=parse_options(options),
             store=ObjectStore.from_environment(),
             record=record,
         )

@@ -14,6 +14,7 @@ from medgantry.training.history import History, log_history
 from medgantry.training.job import Job, make_job
 from medgantry.training.launchers.choose import launch
 from medgantry.training.launchers.placement import Placement
+from medgantry.training.options import TrainOptions
 
 RESULT = "bundle"
 """The result's folder below the job's prefix; it exists only when training succeeded."""
@@ -29,6 +30,7 @@ def train(
     ranks: int,
     launcher: str,
     placement: Placement,
+    options: TrainOptions,
     store: ObjectStore,
     record: StepRecord,
 ) -> History:
@@ -43,16 +45,17 @@ def train(
         ranks: Processes.
         launcher: One of `launchers.choose.LAUNCHERS`.
         placement: What the training asks of a cluster.
+        options: How to train.
         store: The store.
         record: The step's record.
 
     Returns:
         The curves.
     """
-    job = make_job(cohort, shards, bundle, seed=seed, ranks=ranks)
+    job = make_job(cohort, shards, bundle, seed=seed, ranks=ranks, options=options)
     record.use(job.prefix)
     record.use(f"shards/{shards.spec}")
-    tracked = TrackedRun(run_id())
+    tracked = TrackedRun(job.tracked_as(run_id()))
     _describe(tracked, job, bundle)
     record.reused = folder_exists(store, f"{job.prefix}/{RESULT}")
     if not record.reused:
@@ -72,6 +75,7 @@ def _describe(tracked: TrackedRun, job: Job, bundle: Bundle) -> None:
     config = bundle.train_config
     settings = {key: value for key, value in config.items() if isinstance(value, int | float | str | list)}
     tracked.params({**settings, "seed": job.seed, "ranks": job.ranks, "cases_train": len(job.train)})
+    tracked.params({f"train_options.{key}": value for key, value in job.options.document().items()})
     tracked.params({f"provenance.{key}": value for key, value in job.provenance.items()})
     for context, cases in (("train", job.train), ("validation", job.validation)):
         facts = {"cases": len(cases), "split_hash": job.provenance["split_hash"]}

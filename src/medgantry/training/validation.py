@@ -1,12 +1,13 @@
 """Validation that gives the same numbers on any number of ranks."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
 
-from medgantry.training.samples import ShardReader
+from medgantry.loading.batches import Reader
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -21,6 +22,12 @@ class Validation(Protocol):
     def measure(self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> list[dict[str, Any]]:
         """Rows about one case, from its tensors alone, JSON-ready."""
 
+    def draw(self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+        """Write a picture (PNG) of what the network makes of a case beside its reference, the same view always."""
+
+    def scroll(self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> bool:
+        """Write an animated scroll (GIF) through a case's volume; False, and nothing written, where it has none."""
+
     def summarise(self, rows: Rows) -> dict[str, float]:
         """Finite numbers over all cases, computed in float64; what is undefined is left out."""
 
@@ -28,7 +35,7 @@ class Validation(Protocol):
 def validate(
     validation: Validation,
     network: torch.nn.Module,
-    reader: ShardReader,
+    reader: Reader,
     cases: Sequence[str],
     *,
     rank: int,

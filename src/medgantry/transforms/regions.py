@@ -1,6 +1,7 @@
 """From a label map to one channel per named region."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import torch
@@ -27,8 +28,12 @@ class LabelsToRegionsd(MapTransform):  # type: ignore[misc]
         result = dict(data)
         for key in self.key_iterator(result):
             label = result[key]
-            plain = torch.as_tensor(label)[0].round().to(torch.int64)
-            channels = [torch.isin(plain, torch.tensor(codes)) for codes in self.regions.values()]
+            plain = torch.as_tensor(label)[0].round()
+            nowhere = torch.zeros_like(plain, dtype=torch.bool)
+            channels = [
+                reduce(torch.logical_or, (plain == code for code in codes), nowhere)
+                for codes in self.regions.values()
+            ]
             stacked = torch.stack(channels).to(torch.uint8)
             result[key] = MetaTensor(stacked, meta=label.meta) if isinstance(label, MetaTensor) else stacked
         return result

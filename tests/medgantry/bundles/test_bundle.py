@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from medgantry.bundles import Bundle
-from medgantry.bundles.bundle import look_up, open_bundle, set_config
+from medgantry.bundles import Bundle, open_bundle
+from medgantry.bundles.config_files import set_config
+from medgantry.bundles.config_ids import look_up
 from medgantry.bundles.parser import load_weights
 from medgantry.cohort import Case, Cohort
 from medgantry.errors import InvalidBundle, InvalidInput, Mismatch, ObjectMissing
@@ -61,9 +62,9 @@ def test_an_override_reaches_training_and_inference(tmp_path: Path) -> None:
 
 
 def test_an_override_of_a_list_item(tmp_path: Path) -> None:
-    name = "train#random_transforms#2#prob"
+    name = "train#batch_transforms#0#prob"
     bundle = open_bundle(OURS, json.dumps({name: 0.25}), tmp_path / "bundle")
-    assert bundle.train_config["train"]["random_transforms"][2]["prob"] == 0.25
+    assert bundle.train_config["train"]["batch_transforms"][0]["prob"] == 0.25
 
 
 @pytest.mark.parametrize("name", ["epoch", "train#nothing", "train#random_transforms#99", "epochs#deeper"])
@@ -124,7 +125,7 @@ def test_a_missing_config_is_refused(bundle: Bundle, tmp_path: Path, name: str) 
     [
         ({"epochs": 1}, True),
         ({"learning_rate": 0.1, "batch_size": 1, "patch_size": [64, 64, 64]}, True),
-        ({"train#random_transforms#2#prob": 0.1}, True),
+        ({"train#batch_transforms#0#prob": 0.1}, True),
         ({"regions": {"TC": [1, 4]}}, True),
         ({"spacing": [1, 1, 1]}, False),
         ({"train#deterministic_transforms#4#nonzero": False}, False),

@@ -6,7 +6,8 @@ import pytest
 import torch
 from monai.networks.nets import DenseNet, UNet
 
-from medgantry.bundles.bundle import PRETRAINED, open_bundle
+from medgantry.bundles import open_bundle
+from medgantry.bundles.bundle import PRETRAINED
 from medgantry.bundles.pretrained import load_pretrained
 from medgantry.errors import InvalidBundle, InvalidInput, ObjectMissing
 

@@ -89,7 +89,9 @@ def account(base: Base, folder: Path, held: set[str], store) -> str:
         return "said"
     listed = [file for study in listing.studies for series in study.series for file in series.locator]
     assert sorted([*listed, *listing.refused, *listing.excluded]) == sorted(held)
-    ingest = StudyIngest(FileSource(Source(str(folder / "source"), folder)), config, names_for(config), store)
+    ingest = StudyIngest(
+        FileSource(Source(str(folder / "source"), folder)), config, names_for(config.deidentify), store
+    )
     try:
         results = [ingest(study, folder / "scratch") for study in listing.studies]
     except (

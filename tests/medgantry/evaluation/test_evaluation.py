@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from medgantry.bundles import Bundle
-from medgantry.bundles.bundle import PROVENANCE, open_bundle
+from medgantry.bundles import Bundle, open_bundle
+from medgantry.bundles.bundle import PROVENANCE
 from medgantry.cohort import Case, Cohort
 from medgantry.errors import InvalidInput, Mismatch
 from medgantry.evaluation.evaluation import Evaluation

@@ -3,8 +3,8 @@
 import pytest
 
 from medgantry.cohort import Case
-from medgantry.evaluation.statistics.mean import clustered_mean
 from medgantry.evaluation.subgroups import LEAST_GROUPS, age_band, of_cases, subgroup_table, subgroups
+from medgantry.statistics.mean import clustered_mean
 
 
 def cases(*targets):

@@ -8,7 +8,7 @@ import highdicom
 import numpy as np
 import pytest
 
-from medgantry.bundles.bundle import open_bundle
+from medgantry.bundles import open_bundle
 from medgantry.cohort import Case, Cohort, File
 from medgantry.dicom.header import read_header
 from medgantry.dicom.network.dicomweb import DicomWeb
@@ -48,7 +48,7 @@ def archive(orthanc, tmp_path, monkeypatch):
 
 def ingest(uri, store, scratch):
     scratch.mkdir()
-    names = names_for(CONFIG)
+    names = names_for(CONFIG.deidentify)
     plan = plan_studies(uri, open_source(uri, scratch).studies(), CONFIG, names, parts=2)
     results = []
     for part in range(len(plan.parts)):

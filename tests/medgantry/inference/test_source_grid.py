@@ -2,7 +2,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from medgantry.inference.source_grid import to_source_grid
+from medgantry.inference.source_grid import source_slabs, to_source_grid
 
 SHAPE = (7, 6, 5)
 
@@ -57,3 +57,13 @@ def test_half_a_voxel_over_the_border_the_value_holds_and_far_away_is_nothing() 
     assert found[:2].max() == 0.0
     assert found[-2:].max() == 0.0
     np.testing.assert_array_equal(found[3:7, 3:7, 3:7], 1.0)
+
+
+def test_slabs_make_up_the_whole(field: np.ndarray) -> None:
+    fine = np.diag([0.7, 1.2, 0.11, 1.0])
+    fine[:3, 3] = [0.2, -0.4, -0.3]
+    shape = (9, 5, 45)
+    whole = to_source_grid(field, np.eye(4), shape, fine)
+    slabs = list(source_slabs(field, np.eye(4), shape, fine))
+    assert [(slab.start, slab.stop) for slab, _ in slabs] == [(0, 16), (16, 32), (32, 45)]
+    np.testing.assert_allclose(np.concatenate([found for _, found in slabs], axis=-1), whole, atol=1e-6)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from medgantry.bundles import Bundle
-from medgantry.bundles.bundle import open_bundle
+from medgantry.bundles import Bundle, open_bundle
 from medgantry.cohort import Case, Cohort, File
+from medgantry.dealing import MAX_PARTS
 from medgantry.errors import InvalidInput, Mismatch, TooManyRejected
-from medgantry.sharding.plan import MAX_PARTS, ShardPlan, plan_shards
+from medgantry.sharding.plan import ShardPlan, plan_shards
 from medgantry.sharding.shard_set import ShardSet, merge_shards
 
 CHANNELS = ["FLAIR", "T1w", "T1gd", "T2w"]
@@ -19,7 +19,7 @@ REGIONS = {"TC": ["core", "enhancing"], "WT": ["edema", "core", "enhancing"], "E
 LARGE = """
 import sys
 from pathlib import Path
-from medgantry.bundles.bundle import open_bundle
+from medgantry.bundles import open_bundle
 from medgantry.cohort import Case, Cohort, File
 from medgantry.sharding.plan import plan_shards
 from medgantry.sharding.shard_set import merge_shards

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from medgantry.statistics.survival.concordance import harrell_c
 from medgantry.survival.cross_validation import Work, cross_validate, gather, outer_folds, run_fold
-from medgantry.survival.metrics.concordance import harrell_c
 from medgantry.survival.outcome import Outcome
 from medgantry.survival.settings import Settings
 from tests.medgantry.survival.cohorts import block, draw_outcome

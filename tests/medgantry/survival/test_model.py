@@ -7,6 +7,7 @@ import pytest
 
 from medgantry.errors import InvalidInput, Mismatch
 from medgantry.features.table import FeatureTable
+from medgantry.fingerprint import hash_file
 from medgantry.survival.model import SurvivalModel
 from medgantry.survival.settings import Settings
 from medgantry.survival.study import Study, choose_columns
@@ -67,6 +68,7 @@ def test_what_is_opened_predicts_what_was_saved(tmp_path: Path, model: SurvivalM
     assert list(again.entries) == list(made.entries)
     again.save(tmp_path / "again")
     assert (tmp_path / "again/model.json").read_text() == (tmp_path / "model/model.json").read_text()
+    assert made.model_hash == again.model_hash == hash_file(tmp_path / "model/model.json")
     said = made.predict(fresh())
     assert said.survival.shape == (30, 40)
     assert (np.diff(said.survival, axis=1) <= 0).all()

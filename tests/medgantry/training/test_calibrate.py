@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medgantry.bundles import Bundle, open_bundle
-from medgantry.bundles.bundle import look_up
+from medgantry.bundles.config_ids import look_up
 from medgantry.evaluation.classification.calibration import negative_log_likelihood
 from medgantry.evaluation.classification.temperature import apply_temperature
 from medgantry.training.calibrate import SPECIFICITY, calibrate

@@ -14,9 +14,10 @@ from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
 from medgantry.errors import InvalidInput
 from medgantry.fingerprint import hash_file
+from medgantry.loading.case_reader import CaseReader
+from medgantry.loading.node_cache import NodeCache
 from medgantry.sharding.shard_file import write_shard
 from medgantry.training.class_validation import ClassValidation, as_arrays
-from medgantry.training.samples import ShardReader
 from medgantry.training.validation import validate
 
 CLASSES = ["bcc", "mel", "nv"]
@@ -44,12 +45,16 @@ def write_cases(folder, labels):
     for name, label in zip(names, labels, strict=True):
         parts = {"image": rng.normal(label, 1, (3, 9, 7)).astype(np.float16), "label": np.uint8(label)}
         tensors |= {f"{name}.{key}": np.asarray(part) for key, part in parts.items()}
-        cases[name] = {key: {"scale": 1.0, "offset": 0.0} for key in parts}
+        cases[name] = {
+            key: {"dtype": str(part.dtype), "shape": list(part.shape), "scale": 1.0, "offset": 0.0}
+            for key, part in parts.items()
+        }
     path = folder / "shard"
     write_shard(path, tensors, {})
     sha256 = hash_file(path)
     path.rename(folder / f"{sha256}.safetensors")
-    return [{"uri": "s3://nowhere/shard", "sha256": sha256, "cases": cases}], names
+    size = (folder / f"{sha256}.safetensors").stat().st_size
+    return [{"uri": "s3://nowhere/shard", "sha256": sha256, "bytes": size, "cases": cases}], names
 
 
 def validation():
@@ -75,7 +80,7 @@ def probabilities(logits):
 
 def test_every_case_is_measured_alone_and_once(tmp_path):
     shards, names = write_cases(tmp_path, [0, 2, 1, 1, 2])
-    reader, net = ShardReader(shards, tmp_path), network()
+    reader, net = CaseReader(shards, NodeCache(tmp_path, 2**30)), network()
     rows = validate(validation(), net, reader, names[::-1], rank=0, ranks=1)
     assert [row["case_id"] for row in rows] == names
     assert [row["class_index"] for row in rows] == [0, 2, 1, 1, 2]
@@ -90,13 +95,14 @@ WORKER = """
 import json, os, sys
 from pathlib import Path
 import torch.distributed as dist
-from medgantry.training.samples import ShardReader
+from medgantry.loading.case_reader import CaseReader
+from medgantry.loading.node_cache import NodeCache
 from medgantry.training.validation import validate
 from tests.medgantry.training.test_class_validation import network, validation
 folder, rank = Path(sys.argv[1]), int(os.environ["RANK"])
 shards, names = json.loads((folder / "cases.json").read_text())
 dist.init_process_group("gloo")
-rows = validate(validation(), network(), ShardReader(shards, folder), names, rank=rank, ranks=2)
+rows = validate(validation(), network(), CaseReader(shards, NodeCache(folder, 2**30)), names, rank=rank, ranks=2)
 (folder / f"rows-{rank}.json").write_text(json.dumps(rows))
 dist.destroy_process_group()
 """
@@ -117,7 +123,9 @@ def test_rows_are_bit_equal_on_two_ranks(tmp_path):
         for rank in range(2)
     ]
     assert [rank.wait(timeout=120) for rank in ranks] == [0, 0]
-    alone = validate(validation(), network(), ShardReader(shards, tmp_path), names, rank=0, ranks=1)
+    alone = validate(
+        validation(), network(), CaseReader(shards, NodeCache(tmp_path, 2**30)), names, rank=0, ranks=1
+    )
     found = [json.loads((tmp_path / f"rows-{rank}.json").read_text()) for rank in range(2)]
     assert found[0] == found[1] == alone
     assert len(alone) == 5

@@ -63,7 +63,7 @@ def train_in_process(cohort, shards, folder, *, epochs, ranks):
         "from pathlib import Path; import sys; from medgantry.training.step import train_step; "
         "place = {'task': None, 'queue': '', 'queued_hours': 1.0, 'running_hours': 1.0}; "
         "folders = [Path(p) for p in sys.argv[1:5]]; "
-        "train_step(*folders, seed=0, ranks=int(sys.argv[5]), launcher='auto', place=place)"
+        "train_step(*folders, seed=0, ranks=int(sys.argv[5]), options='', launcher='auto', place=place)"
     )
     paths = [str(folder / name) for name in ("cohort", "shards", "bundle", "trained")]
     log = (folder / "log.txt").open("a")

@@ -16,6 +16,8 @@ from medgantry.errors import InvalidBundle
 from medgantry.inference import Classifier
 from medgantry.ingest.photos.cohort import ingest, plan_photos
 from medgantry.ingest.photos.config import PhotoConfig
+from medgantry.loading.case_reader import CaseReader
+from medgantry.loading.node_cache import NodeCache
 from medgantry.phantoms.skin_lesions import CLASSES, write_photos
 from medgantry.sharding.plan import plan_shards
 from medgantry.sharding.preprocess import preprocess_part
@@ -25,10 +27,10 @@ from medgantry.storage import ObjectStore, fetch_folder
 from medgantry.storage.files import Source
 from medgantry.training.calibrate import calibrate
 from medgantry.training.job import make_job
-from medgantry.training.samples import ShardReader
+from medgantry.training.rank import Rank
 from medgantry.training.step import train_step
+from medgantry.training.supervised import SupervisedTraining
 from medgantry.training.validation import validate
-from medgantry.training.worker import Worker
 
 OURS = "medgantry:skin_lesion_classification"
 NETWORK = {
@@ -76,12 +78,13 @@ def lesions(stack, tmp_path_factory):
 
 
 def work(lesions, folder, bundle):
-    """One rank, in this process: the worker after its training, and the bundle that it published."""
+    """One rank, in this process, after its training, and the bundle that it published."""
     job = make_job(lesions.cohort, lesions.shards, bundle, seed=0, ranks=1)
-    worker = Worker(job, bundle, folder / "cache", lesions.store)
-    worker.run()
+    rank = Rank(job, bundle, folder / "cache", lesions.store)
+    training = SupervisedTraining(rank)
+    training.run()
     fetch_folder(lesions.store, f"{job.prefix}/bundle", folder / "trained")
-    return worker, Bundle(folder / "trained")
+    return rank, training, Bundle(folder / "trained")
 
 
 def test_a_training_ends_in_a_calibrated_bundle_of_its_best_epoch(lesions, tmp_path):
@@ -89,7 +92,7 @@ def test_a_training_ends_in_a_calibrated_bundle_of_its_best_epoch(lesions, tmp_p
     lesions.cohort.save(tmp_path / "cohort")
     lesions.shards.save(tmp_path / "shards")
     folders = [tmp_path / name for name in ("cohort", "shards", "bundle", "trained")]
-    numbers = train_step(*folders, seed=0, ranks=1, launcher="auto", place=PLACE)
+    numbers = train_step(*folders, seed=0, ranks=1, options="", launcher="auto", place=PLACE)
 
     trained = Bundle(tmp_path / "trained")
     history = json.loads((tmp_path / "trained/history.json").read_text())
@@ -111,7 +114,7 @@ def test_a_training_ends_in_a_calibrated_bundle_of_its_best_epoch(lesions, tmp_p
 
     # The weights are those of the best epoch: its logits come again.
     job = make_job(lesions.cohort, lesions.shards, bundle, seed=0, ranks=1)
-    classifier, reader = Classifier(trained), ShardReader(job.shards, tmp_path / "cache")
+    classifier, reader = Classifier(trained), CaseReader(job.shards, NodeCache(tmp_path / "cache", 2**30))
     found = validate(_Logits(classifier), torch.nn.Identity(), reader, job.validation, rank=0, ranks=1)
     for row, again in zip(history["validation"], found, strict=True):
         assert row["case_id"] == again["case_id"]
@@ -131,7 +134,7 @@ class _Logits:
 def test_every_way_with_rare_classes_trains(lesions, tmp_path):
     counts = Counter(case.targets["diagnosis"] for case in lesions.cohort.cases if case.split == "train")
     assert len(set(counts.values())) > 1
-    weights = {}
+    losses = {}
     for changes in (
         {"imbalance": "none"},
         {"imbalance": "weights"},
@@ -140,41 +143,35 @@ def test_every_way_with_rare_classes_trains(lesions, tmp_path):
     ):
         name = "-".join(changes.values())
         folder = tmp_path / name
-        worker, trained = work(lesions, folder, opened(folder / "bundle", epochs=1, **changes))
-        loss = worker.trainer.loss_function
+        rank, training, trained = work(lesions, folder, opened(folder / "bundle", epochs=1, **changes))
+        loss = training.trainer.loss_function
         assert type(loss).__name__ == ("FocalLoss" if name == "focal" else "CrossEntropyLoss")
         wanted = [math.sqrt(16 / (7 * counts[one])) for one in trained.outputs] if name == "weights" else None
         found = getattr(loss, "weight", None)
         assert wanted == (found if found is None else pytest.approx(found.tolist()))
-        assert [point["epoch"] for point in worker.history.points] == [0, 1]
-        assert math.isfinite(worker.history.points[1]["train_loss"])
-        drawn = Counter(case_id for _, case_id in worker.order)
+        assert [point["epoch"] for point in rank.outcome.history.points] == [0, 1]
+        assert math.isfinite(rank.outcome.history.points[1]["train_loss"])
+        order = rank.feed.order
+        drawn = Counter(case_id for step in range(order.steps) for case_id in order.batch(1, step))
         assert (set(drawn.values()) == {1}) == (changes.get("sampling") != "balanced")
         assert set(drawn) <= set(lesions.cohort.side("train"))
         Classifier(trained)
-        weights[name] = torch.cat([value.flatten() for value in worker.network.state_dict().values()])
-    # Each way leads elsewhere.
-    names = sorted(weights)
-    assert not any(
-        torch.equal(weights[one], weights[other]) for one in names for other in names if one < other
-    )
+        losses[name] = rank.outcome.history.points[1]["train_loss"]
+    assert len(set(losses.values())) == len(losses)  # each way leads elsewhere
 
 
 def test_training_begins_in_pretrained_weights_and_leaves_their_file_behind(lesions, tmp_path):
-    plain = Worker(
-        make_job(lesions.cohort, lesions.shards, opened(tmp_path / "plain"), seed=0, ranks=1),
-        opened(tmp_path / "plain"),
-        tmp_path / "cache",
-        lesions.store,
-    )
+    bundle = opened(tmp_path / "plain")
+    job = make_job(lesions.cohort, lesions.shards, bundle, seed=0, ranks=1)
+    plain = SupervisedTraining(Rank(job, bundle, tmp_path / "cache", lesions.store))
     given = {name: torch.full_like(value, 0.25) for name, value in plain.network.state_dict().items()}
     path = tmp_path / "weights.pt"
     torch.save(given, path)
     bundle = opened(tmp_path / "bundle", epochs=0, pretrained=str(path))
-    worker, trained = work(lesions, tmp_path, bundle)
+    _, training, trained = work(lesions, tmp_path, bundle)
     assert all(
         torch.equal(value, given[name])
-        for name, value in worker.network.state_dict().items()
+        for name, value in training.network.state_dict().items()
         if value.is_floating_point()
     )
     assert trained.weights
@@ -186,9 +183,9 @@ def test_without_validation_cases_the_last_epoch_is_taken_and_nothing_is_calibra
     job = replace(
         make_job(lesions.cohort, lesions.shards, bundle, seed=0, ranks=1), validation=[], key="0" * 64
     )
-    worker = Worker(job, bundle, tmp_path / "cache", lesions.store)
-    worker.run()
-    assert worker.history.best_epoch == 1
+    rank = Rank(job, bundle, tmp_path / "cache", lesions.store)
+    SupervisedTraining(rank).run()
+    assert rank.outcome.history.best_epoch == 1
     fetch_folder(lesions.store, f"{job.prefix}/bundle", tmp_path / "trained")
     trained = Bundle(tmp_path / "trained")
     assert "calibration" not in trained.provenance
@@ -200,7 +197,7 @@ def test_an_unknown_sampling_is_refused(lesions, tmp_path, sampling):
     bundle = opened(tmp_path / "bundle", sampling=sampling)
     job = make_job(lesions.cohort, lesions.shards, bundle, seed=0, ranks=1)
     with pytest.raises(InvalidBundle, match="natural or balanced"):
-        Worker(job, bundle, tmp_path / "cache", lesions.store)
+        Rank(job, bundle, tmp_path / "cache", lesions.store)
 
 
 def test_balanced_sampling_needs_classes(lesions, tmp_path):
@@ -214,4 +211,4 @@ def test_balanced_sampling_needs_classes(lesions, tmp_path):
     job = make_job(lesions.cohort, lesions.shards, opened(tmp_path / "lesions"), seed=0, ranks=1)
     regions = {name: [1] for name in bundle.outputs}
     with pytest.raises(InvalidBundle, match="needs classes"):
-        Worker(replace(job, classes={}, regions=regions), Bundle(bundle.folder), tmp_path, lesions.store)
+        Rank(replace(job, classes={}, regions=regions), Bundle(bundle.folder), tmp_path, lesions.store)

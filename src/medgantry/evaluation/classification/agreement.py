@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from medgantry.evaluation.statistics.clusters import cluster_codes
-from medgantry.evaluation.statistics.influence import influence_variance, satterthwaite
-from medgantry.evaluation.statistics.interval import Interval
-from medgantry.evaluation.statistics.mean import UNKNOWN, clustered_mean
-from medgantry.evaluation.statistics.score import critical_value, effective_size, score_limits
+from medgantry.statistics.clusters import cluster_codes
+from medgantry.statistics.influence import influence_variance, satterthwaite
+from medgantry.statistics.interval import Interval
+from medgantry.statistics.mean import UNKNOWN, clustered_mean
+from medgantry.statistics.score import critical_value, effective_size, score_limits
 
 
 def confusion_matrix(

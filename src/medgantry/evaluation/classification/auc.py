@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medgantry.evaluation.statistics.clusters import cluster_codes, cluster_sums
-from medgantry.evaluation.statistics.influence import influence_interval, influence_variance, satterthwaite
-from medgantry.evaluation.statistics.interval import Interval
-from medgantry.evaluation.statistics.recovery import recovered_limits
-from medgantry.evaluation.statistics.score import critical_value, score_limits
+from medgantry.statistics.clusters import cluster_codes, cluster_sums
+from medgantry.statistics.influence import influence_interval, influence_variance, satterthwaite
+from medgantry.statistics.interval import Interval
+from medgantry.statistics.recovery import recovered_limits
+from medgantry.statistics.score import critical_value, score_limits
 
 ROUNDING = 1e-12
 """An influence on an area below this is rounding."""

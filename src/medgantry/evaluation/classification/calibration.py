@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medgantry.evaluation.statistics.score import critical_value, score_limits
+from medgantry.statistics.score import critical_value, score_limits
 
 BINS = 15
 LEAST = 10

@@ -15,8 +15,8 @@ from medgantry.evaluation.classification.calibration import (
 from medgantry.evaluation.classification.metrics import RESERVED, classification_metrics
 from medgantry.evaluation.classification.temperature import apply_temperature
 from medgantry.evaluation.measures import Rows
-from medgantry.evaluation.statistics.interval import Interval
-from medgantry.evaluation.statistics.mean import clustered_mean
+from medgantry.statistics.interval import Interval
+from medgantry.statistics.mean import clustered_mean
 
 _SPECIFICITY = 0.9
 """Where sensitivity is read, when the bundle does not say."""

@@ -25,9 +25,9 @@ from medgantry.evaluation.classification.calibration import (
     reliability_curve,
 )
 from medgantry.evaluation.classification.curves import pr_auc, roc_curve, sensitivity_at
-from medgantry.evaluation.statistics.interval import Interval
-from medgantry.evaluation.statistics.mean import clustered_mean
-from medgantry.evaluation.statistics.resampling import bootstrap_interval
+from medgantry.statistics.interval import Interval
+from medgantry.statistics.mean import clustered_mean
+from medgantry.statistics.resampling import bootstrap_interval
 
 RESERVED = frozenset({"macro", "all"})
 """Names that stand for all classes together, and so for none."""

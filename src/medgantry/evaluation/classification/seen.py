@@ -18,7 +18,7 @@ Method = Callable[[torch.nn.Module, torch.Tensor, int], NDArray[np.float32]]
 
 def bring_photo(model: Classifier, cohort: Cohort, case_id: str, scratch: Path) -> Path:
     """A case's photo, as the bundle takes it."""
-    item = bring_case(cohort.files_of[case_id], model.bundle.input_channels, scratch)
+    item = bring_case(cohort.files_of[case_id], model.bundle, scratch)
     assert isinstance(item["image"], Path)
     return item["image"]
 

@@ -13,6 +13,7 @@ from medgantry.page import grouped_table
 
 _OVER = {
     "classification": "The mean is over the classes that a subgroup has: where these differ, so does the task. ",
+    "registration": "",
     "segmentation": "",
 }
 _HEAD = ["cases", "groups", "estimate", "95 % interval"]

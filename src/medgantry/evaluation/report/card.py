@@ -26,6 +26,7 @@ def describe(bundle: Bundle) -> list[str]:
         ["Input", ", ".join(bundle.input_channels)],
         ["Output", ", ".join(bundle.outputs)],
         ["Network", _network(bundle)],
+        ["Ensemble", _ensemble(bundle)],
         [
             "Trained on",
             f"{len(known['groups'])} groups (training and validation)" if "groups" in known else "",
@@ -107,3 +108,12 @@ def provenance(evaluation: Evaluation, cohort: Cohort, bundle: Bundle) -> list[s
 def _network(bundle: Bundle) -> str:
     definition = bundle.inference_config.get("network_def", {})
     return str(definition.get("_target_", "")) if isinstance(definition, dict) else ""
+
+
+def _ensemble(bundle: Bundle) -> str:
+    found = bundle.ensemble
+    if found is None:
+        return ""
+    shares = ", ".join(f"{share:.3f}" for share in found.shares)
+    weighed = f" ({shares})" if found.rule == "weighted" else ""
+    return f"{len(found.members)} members, {found.rule}{weighed}; test-time augmentation: {found.test_time_augmentation}"

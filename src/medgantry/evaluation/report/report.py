@@ -20,6 +20,8 @@ from medgantry.page import figure, page
 _SHOWN = {
     "classification": "Left what the network was given, right what spoke for the class it answered (Grad-CAM++, yellow "
     "most): where it looked, not why, and not whether that was right.",
+    "registration": "The fixed image in magenta and the moving one in green over each other, left before, right after; where "
+    "they agree it is grey. Letters at the edges: right, left, anterior, posterior, superior, inferior of the patient.",
     "segmentation": "Outlines on one slice, the one with most of the reference (of the answer, where the reference is "
     "empty): left the reference, right the answer. Letters at the edges: right, left, anterior, posterior, superior, "
     "inferior of the patient.",

@@ -20,14 +20,12 @@ def score_sections(evaluation: Evaluation) -> list[str]:
     """All cases, then every class or region, then what was measured how."""
     known = titles(evaluation.metrics)
     scores = _by_metric(evaluation, known)
-    part = "class" if evaluation.task == "classification" else "region"
     return [
         "<h2>Metrics</h2>",
         "<p class=note>Intervals are of 95 %; groups (patients or lesions) are what is independent.</p>",
         "<h3>All cases</h3>",
         _overall(scores, known),
-        f"<h3>By {part}</h3>",
-        _parts(evaluation, scores, known, part),
+        *_by_part(evaluation, scores, known),
         *_policies(evaluation.metrics),
         *_baselines(evaluation.metrics),
         "<h3>How to read them</h3>",
@@ -61,6 +59,12 @@ def _overall(scores: Scores, known: Mapping[str, Title]) -> str:
                     ]
                 )
     return table(["", "estimate", "95 % interval", "best", "cases", "groups"], rows, right=range(1, 6))
+
+
+def _by_part(evaluation: Evaluation, scores: Scores, known: Mapping[str, Title]) -> list[str]:
+    """The second table; a registration has no parts."""
+    part = {"classification": "class", "segmentation": "region"}.get(evaluation.task)
+    return [f"<h3>By {part}</h3>", _parts(evaluation, scores, known, part)] if part else []
 
 
 def _parts(evaluation: Evaluation, scores: Scores, known: Mapping[str, Title], part: str) -> str:

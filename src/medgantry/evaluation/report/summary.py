@@ -21,7 +21,7 @@ def summary_section(
     found = [_judged(evaluation, cohort, bundle, entries), _primary(evaluation)]
     if evaluation.task == "classification":
         found += _right(evaluation)
-    else:
+    elif evaluation.task == "segmentation":
         found += _worst_region(evaluation)
     found.append(_beside(evaluation))
     lines = "".join(f"<li>{sentence}</li>" for sentence in found if sentence)

@@ -19,11 +19,44 @@ class Title:
 
 _TITLES = {
     "dice": Title("Dice", "overlap of answer and reference: 0 is none, 1 is all"),
+    "ensemble_gain": Title(
+        "Ensemble's gain",
+        "Dice of the ensemble minus the mean Dice of its members alone, case by case: above 0 it is better",
+        "above 0",
+        3,
+    ),
     "nsd": Title(
         "NSD", "normalised surface distance: share of both surfaces within {tolerance} mm of the other"
     ),
     "hd95_mm": Title(
         "HD95, mm", "95 % Hausdorff distance: 95 % of each surface lie within it of the other", "0", 1
+    ),
+    "mask_dice": Title(
+        "Mask Dice", "overlap of the warped moving mask and the fixed mask: 0 is none, 1 is all"
+    ),
+    "mask_dice_before": Title("Mask Dice before", "of the moving mask and the fixed mask as they came"),
+    "mask_dice_gain": Title("Gain in mask Dice", "after minus before, case by case"),
+    "landmark_error_mm": Title(
+        "Landmark error, mm",
+        "mean distance of a case's landmarks from where the registration puts them",
+        "0",
+        1,
+    ),
+    "landmark_error_before_mm": Title("Landmark error before, mm", "without registration", "0", 1),
+    "landmark_gain_mm": Title(
+        "Fall of the landmark error, mm", "before minus after, case by case", "error before", 1
+    ),
+    "folded_share": Title(
+        "Folded share",
+        "voxels of the fixed image at which space folds (Jacobian determinant not above 0)",
+        "0",
+        4,
+    ),
+    "sd_log_jacobian": Title(
+        "SDlogJ",
+        "how unevenly space grows and shrinks, as Learn2Reg computes it, over the whole image",
+        "0",
+        3,
     ),
     "auc": Title(
         "AUC", "area under the ROC curve, a class against all others: 0.5 is guessing, 1 is perfect"

@@ -13,7 +13,7 @@ from medgantry.bundles.case_files import bring_case
 from medgantry.cohort import Cohort
 from medgantry.evaluation.measures import Rows
 from medgantry.evaluation.segmentation.dice import dice
-from medgantry.evaluation.segmentation.measures import SegmentationMeasures
+from medgantry.evaluation.segmentation.measures import MEMBER_DICE, SegmentationMeasures
 from medgantry.evaluation.segmentation.overlay import draw_overlay
 from medgantry.evaluation.segmentation.surface_distance import compare_surfaces
 from medgantry.evaluation.segmentation.threshold import ThresholdBaseline
@@ -37,7 +37,7 @@ class SegmentationJudge:
 
     def __init__(self, cohort: Cohort, bundle: Bundle, *, untrained_seed: int | None) -> None:
         self._cohort, self._names = cohort, bundle.outputs
-        self._trained = Segmenter(bundle)
+        self._trained = Segmenter(bundle, each_member=len(bundle.weights_files) > 1)
         self._untrained = None if untrained_seed is None else Segmenter(bundle, untrained_seed=untrained_seed)
         self._threshold = ThresholdBaseline()
         self._group_of = {case.case_id: case.group_id for case in cohort.cases}
@@ -45,13 +45,14 @@ class SegmentationJudge:
         self.measures = SegmentationMeasures(self._names, self._tolerance_mm)
 
     def judge(self, case_id: str, scratch: Path, answers: Path | None) -> list[dict[str, Any]]:
-        """One row per region; the label map is kept as `<case id>.nii.gz`."""
+        """One row per region, with each member's Dice for an ensemble; the label map is kept as `<case id>.nii.gz`."""
         item = self._bring(case_id, scratch)
         prediction = self._trained.predict_case(item)
         if answers:
             prediction.save(_answer(answers, case_id))
         references, affine = self._references(item)
         predictions = self._regions(self._trained, prediction.labels)
+        alone = [self._regions(self._trained, labels) for labels in prediction.members]
         blank: Masks = {}
         if self._untrained:
             blank = self._regions(self._untrained, self._untrained.predict_case(item).labels)
@@ -69,6 +70,7 @@ class SegmentationJudge:
                     "group_id": self._group_of[case_id],
                     "region": name,
                     "dice": dice(predictions[name], references[name]),
+                    **_of_members([dice(member[name], references[name]) for member in alone]),
                     "nsd": surfaces.nsd,
                     "hd95_mm": surfaces.hd95_mm,
                     "untrained_dice": dice(blank[name], references[name]) if blank else 0.0,
@@ -93,7 +95,8 @@ class SegmentationJudge:
         return ", ".join(f"{row['region']} Dice {row['dice']:.3f}" for row in rows)
 
     def _bring(self, case_id: str, scratch: Path) -> dict[str, Path | list[Path]]:
-        return bring_case(self._cohort.files_of[case_id], self._trained.bundle.input_channels, scratch)
+        bundle = self._trained.bundle
+        return bring_case(self._cohort.files_of[case_id], bundle, scratch)
 
     def _references(self, item: Mapping[str, Path | list[Path]]) -> tuple[Masks, NDArray[np.float64]]:
         image = nibabel.load(item["label"])
@@ -114,6 +117,11 @@ class SegmentationJudge:
         if voxels.ndim == 3:
             voxels = voxels[..., None]
         return {name: voxels[..., index] for index, name in enumerate(names)}
+
+
+def _of_members(found: Sequence[float]) -> dict[str, Any]:
+    """A column of an ensemble alone."""
+    return {MEMBER_DICE: list(found)} if found else {}
 
 
 def _answer(answers: Path, case_id: str) -> Path:

@@ -11,10 +11,13 @@ from medgantry.errors import InvalidBundle
 from medgantry.evaluation.measures import Rows
 from medgantry.evaluation.segmentation.dice import EMPTY_POLICY
 from medgantry.evaluation.segmentation.surface_distance import EMPTY_POLICY as SURFACE_POLICY
-from medgantry.evaluation.statistics.interval import Interval
-from medgantry.evaluation.statistics.mean import clustered_mean
+from medgantry.statistics.interval import Interval
+from medgantry.statistics.mean import clustered_mean
 
 _UNIT = (0.0, 1.0)
+MEMBER_DICE = "member_dice"
+"""Column of an ensemble's rows: Dice of each member alone."""
+GAIN = "ensemble_gain"
 
 
 class SegmentationMeasures:
@@ -49,12 +52,32 @@ class SegmentationMeasures:
                 for name, measured in distances.items()
                 if len({row["group_id"] for row in measured}) > 1
             },
+            **self._gain(rows),
             "untrained": {**untrained, "mean": float(np.mean(list(untrained.values())))},
             "tolerance_mm": self._tolerance_mm,
             "empty_policy": f"Dice: {EMPTY_POLICY}. Surfaces: {SURFACE_POLICY}",
             "empty_references": {name: sum(row["reference_ml"] == 0 for row in of[name]) for name in of},
             "hd95_undefined": {name: len(of[name]) - len(distances[name]) for name in of},
             "definition": "per case, averaged over cases per region; Dice then over regions",
+        }
+
+    def _gain(self, rows: Rows) -> dict[str, Any]:
+        """Dice of an ensemble minus the mean of its members' alone, case by case; nothing for a single network."""
+        members = min((len(row.get(MEMBER_DICE, ())) for row in rows), default=0)
+        if members < 2:
+            return {}
+        alone = [
+            self.overall([{**row, "dice": row[MEMBER_DICE][index]} for row in rows])
+            for index in range(members)
+        ]
+        mean = [{**row, "dice": float(np.mean(row[MEMBER_DICE]))} for row in rows]
+        of: dict[str, Rows] = {name: [row for row in rows if row["region"] == name] for name in self._regions}
+        gains = {name: self.difference(found, mean) for name, found in of.items()} | {
+            "mean": self.difference(rows, mean)
+        }
+        return {
+            GAIN: {name: gain.document() for name, gain in gains.items() if gain},
+            "members": [found.document() for found in alone if found],
         }
 
     def overall(self, rows: Rows) -> Interval | None:

@@ -45,7 +45,7 @@ def draw_overlay(
             if mask[:, :, index].any():
                 axis.contour(mask[:, :, index].T.astype(float), levels=[0.5], colors=colour, linewidths=1.2)
             axis.plot([], [], color=colour, label=region)
-        _letter(axis, nibabel.aff2axcodes(affine))
+        letter_edges(axis, nibabel.aff2axcodes(affine))
         axis.set_title(name, fontsize=9)
         axis.axis("off")
     legend = figure.legend(
@@ -68,7 +68,7 @@ def _slice(
     return slices // 2
 
 
-def _letter(axis: Axes, codes: Sequence[str]) -> None:
+def letter_edges(axis: Axes, codes: Sequence[str]) -> None:
     """Which side of the patient lies at each edge."""
     ends = {
         (0.02, 0.5): _OPPOSITE[codes[0]],

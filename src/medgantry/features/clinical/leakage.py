@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from medgantry.features.clinical.ordering import Floats, by_event, by_time, in_order
+from medgantry.features.clinical.ordering import share_in_order, with_and_without
 from medgantry.features.clinical.proportions import Estimate
 from medgantry.features.column import NUMBER, Column
+from medgantry.statistics.arrays import Floats
+from medgantry.statistics.survival.concordance import comparable
 
 THRESHOLD = 0.8
 """A column is flagged where the lower limit of C or AUC is above: nothing known beforehand tells survival so well."""
@@ -58,10 +60,10 @@ def _suspicion(column: Column, rows: Sequence[dict[str, Any]]) -> Suspicion:
 
 def _measured(what: str, scores: Floats, rows: Sequence[dict[str, Any]]) -> dict[str, Estimate | None]:
     times = np.array([row["time"] for row in rows])
-    events = np.array([row["event"] for row in rows])
+    events = np.array([row["event"] for row in rows], dtype=np.bool_)
     return {
-        f"{what}, C": in_order(scores, by_time(times, events)),
-        f"{what}, AUC": in_order(scores, by_event(events)),
+        f"{what}, C": share_in_order(scores, comparable(times, events)),
+        f"{what}, AUC": share_in_order(scores, with_and_without(events)),
     }
 
 

@@ -1,14 +1,12 @@
 """Shares and their differences with 95 % intervals.
 
-Sources: Wilson, J. Am. Stat. Assoc. 22 (1927); the difference by method 10 of Newcombe, Statistics in Medicine 17
-(1998), 873-890.
+Source: the difference by method 10 of Newcombe, Statistics in Medicine 17 (1998), 873-890.
 """
 
 from dataclasses import dataclass
 from math import sqrt
-from statistics import NormalDist
 
-Z = NormalDist().inv_cdf(0.975)
+from medgantry.statistics.score import critical_value, score_limits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +25,7 @@ class Estimate:
 
 def wilson(share: float, size: float) -> tuple[float, float]:
     """Score limits of a share of `size` independent subjects."""
-    z2 = Z * Z / size
-    centre = (share + z2 / 2) / (1 + z2)
-    half = sqrt(z2 * share * (1 - share) + z2 * z2 / 4) / (1 + z2)
-    # Rounding may put a limit a hair on the wrong side of the share.
-    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
+    return score_limits(share, size, critical_value())
 
 
 def difference(first: int, of_first: int, second: int, of_second: int) -> Estimate:

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from medgantry import ledger
 from medgantry.features.clinical.leakage import suspicions
@@ -51,7 +50,9 @@ def ingest_clinical(
         ledger.check_budget([*rejected.values()], total=total, max_rejected=max_rejected)
         summary.features.save(features)
         summary.outcomes.save(outcomes)
-        _write_page(clinical_page(summary, told), report)
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(clinical_page(summary, told))
+        TrackedRun(run_id()).artifacts_as(report, "clinical", "clinical.html")
         return {
             "subjects": len(summary.rows),
             "events": summary.events,
@@ -84,12 +85,3 @@ def summarise(source: str, roles: str, deidentify: str) -> Summary:
         features=feature_table(reading, subjects, provenance),
         outcomes=outcome_table(reading, subjects, provenance),
     )
-
-
-def _write_page(page: str, report: Path) -> None:
-    report.parent.mkdir(parents=True, exist_ok=True)
-    report.write_text(page)
-    with TemporaryDirectory(prefix="medgantry-") as scratch:
-        named = Path(scratch) / "clinical.html"
-        named.write_text(page)
-        TrackedRun(run_id()).artifacts([named], "clinical")

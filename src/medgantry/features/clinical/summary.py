@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from medgantry.features.clinical.follow_up import median_follow_up
+import numpy as np
+
 from medgantry.features.clinical.reading import Reading
 from medgantry.features.column import BASELINE, NUMBER, Column
 from medgantry.features.table import SUBJECT, TIMESTAMP, FeatureTable
+from medgantry.statistics.survival.kaplan_meier import follow_up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +62,10 @@ class Summary:
 
     @cached_property
     def follow_up(self) -> float | None:
-        """Median follow-up, days."""
-        return median_follow_up([row["time"] for row in self.rows], [bool(row["event"]) for row in self.rows])
+        """Median follow-up, days; None where it is not reached."""
+        time = np.array([row["time"] for row in self.rows])
+        event = np.array([row["event"] for row in self.rows], dtype=np.bool_)
+        return follow_up(time, event).median()[0]
 
 
 def _freedom(column: Column) -> int:

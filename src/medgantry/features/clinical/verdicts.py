@@ -19,7 +19,7 @@ def feature_entries(reading: Reading, subjects: Subjects) -> list[Entry]:
     entries = [*_refused(reading), *_repairs(reading)]
     for record in reading.records:
         if not record.dates:
-            entries.append(_rejected(record.subject, _undated(reading)))
+            entries.append(_undated(reading).entry(record.subject, STEP))
             continue
         entries.append(_ok(record, "what was known of the subject was read", "", columns))
         entries += _lost(record, reading)
@@ -40,7 +40,7 @@ def outcome_entries(reading: Reading, subjects: Subjects) -> list[Entry]:
 def _outcome(record: Record, columns: Sequence[ColumnRole]) -> list[Entry]:
     outcome = record.outcome
     if isinstance(outcome, Unusable):
-        return [_rejected(record.subject, outcome)]
+        return [outcome.entry(record.subject, STEP)]
     what = "event" if outcome.event else "followed up without event"
     entries = [_ok(record, "time and event are known", f"{what} at {outcome.time:g} days", columns)]
     if outcome.repair:
@@ -97,17 +97,12 @@ def _undated(reading: Reading) -> Unusable:
 
 
 def _refused(reading: Reading) -> list[Entry]:
-    return [_rejected(item, verdict) for item, verdict in reading.refused.items()]
+    return [verdict.entry(item, STEP) for item, verdict in reading.refused.items()]
 
 
 def _repairs(reading: Reading) -> list[Entry]:
     rule = "the table is as the role file says"
     return [_repaired(item, rule, done, "Save it so.") for item, done in reading.repairs.items()]
-
-
-def _rejected(item: str, verdict: Unusable) -> Entry:
-    rule, evidence, remedy = verdict.rule, verdict.evidence, verdict.remedy
-    return Entry(item=item, step=STEP, verdict="rejected", rule=rule, evidence=evidence, remedy=remedy)
 
 
 def _repaired(item: str, rule: str, evidence: str, remedy: str) -> Entry:

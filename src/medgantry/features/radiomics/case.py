@@ -50,18 +50,13 @@ def measure_case(
         try:
             regions[name] = asdict(extractor(volume, mask, codes))
         except Unusable as broken:
-            regions[name] = verdict(broken)
+            regions[name] = broken.document()
     return {"regions": regions, "spacing_mm": list(volume.GetSpacing()), "size": list(volume.GetSize())}
 
 
 def refused(config: RadiomicsConfig, broken: Unusable) -> dict[str, dict[str, str]]:
     """The regions of a case of which none can be measured."""
-    return {name: verdict(broken) for name in config.regions}
-
-
-def verdict(broken: Unusable) -> dict[str, str]:
-    """What stands where features would be."""
-    return {"rule": broken.rule, "evidence": broken.evidence, "remedy": broken.remedy}
+    return {name: broken.document() for name in config.regions}
 
 
 def library_versions() -> dict[str, str]:

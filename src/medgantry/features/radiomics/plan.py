@@ -1,6 +1,5 @@
 """Which case goes to which task: a pure function of the cohort and of what is wanted."""
 
-import heapq
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from medgantry.cohort import Cohort, File
+from medgantry.dealing import MAX_PARTS, deal
 from medgantry.documents import read_document, write_document
 from medgantry.errors import Mismatch
 from medgantry.features.radiomics.case import library_versions
@@ -15,8 +15,6 @@ from medgantry.features.radiomics.config import RadiomicsConfig
 from medgantry.fingerprint import code_fingerprint, hash_value
 
 SCHEMA_NAME = "medgantry/radiomics-plan/1"
-MAX_PARTS = 128
-"""Tasks of a fan-out: a fan-in's artifact list must fit one 128 KiB argument (Linux MAX_ARG_STRLEN)."""
 PART_VOXELS = 1 << 27
 """Voxels of a task's images: three CTs of 512 x 512 x 160 take longer than starting a pod."""
 
@@ -67,28 +65,19 @@ def result_key(spec: str, image: File, labels: File) -> str:
 
 
 def plan_cases(cohort: Cohort, config: RadiomicsConfig) -> RadiomicsPlan:
-    """Deal the cases to tasks of about equal size.
-
-    Largest case first into the lightest task; ties go by name, so the plan depends on nothing else.
-    """
+    """Deal the cases to tasks of about equal size."""
     sizes = {
         case.case_id: max(
             (math.prod(file.shape) for file in cohort.files_of.get(case.case_id, ())), default=0
         )
         for case in cohort.cases
     }
-    count = min(max(1, math.ceil(sum(sizes.values()) / PART_VOXELS)), len(sizes), MAX_PARTS)
-    parts: list[list[str]] = [[] for _ in range(count)]
-    lightest = [(0, index) for index in range(count)]
-    for case_id in sorted(sizes, key=lambda name: (-sizes[name], name)):
-        filled, index = heapq.heappop(lightest)
-        parts[index].append(case_id)
-        heapq.heappush(lightest, (filled + sizes[case_id], index))
+    count = min(max(1, math.ceil(sum(sizes.values()) / PART_VOXELS)), MAX_PARTS)
     document, libraries = config.document(), library_versions()
     return RadiomicsPlan(
         cohort_hash=cohort.cohort_hash,
         config=document,
         spec=hash_value([SCHEMA_NAME, document, libraries, code_fingerprint()]),
         libraries=libraries,
-        parts=parts,
+        parts=deal(sizes, count),
     )

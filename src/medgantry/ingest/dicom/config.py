@@ -8,9 +8,9 @@ from typing import Any
 from medgantry.dicom.deidentification.profile import DEFAULT_OPTIONS, Profile, parse_options
 from medgantry.dicom.repairs import REPAIRS
 from medgantry.errors import InvalidInput
+from medgantry.ingest.dicom.names import NONE
 from medgantry.ingest.dicom.selection import Select
 
-NONE = "none"
 MAX_LABELS = 15
 """A label's code is a bit, and codes are 16-bit numbers."""
 

@@ -3,13 +3,12 @@
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from medgantry.dicom.deidentification.profile import parse_options
 from medgantry.dicom.deidentification.pseudonyms import Pseudonyms
 
-if TYPE_CHECKING:  # tables take names from here too, and need nothing that reads DICOM
-    from medgantry.ingest.dicom.config import DicomConfig
-
+NONE, PSEUDONYMS = "none", "pseudonyms"
 _SERIES_DIGITS = 12
 
 
@@ -106,10 +105,18 @@ def patient_of(case_id: str) -> str | None:
     return found[1] if found else None
 
 
-def names_for(config: "DicomConfig") -> Names:
-    """The naming that a configuration asks for.
+def names_for(deidentify: str) -> Names:
+    """The naming that a parameter asks for, of images and of tables that go with them.
+
+    Args:
+        deidentify: `none` for what is de-identified already; else `pseudonyms`, or the options of the profile by which
+            images are de-identified.
 
     Raises:
-        InvalidInput: If it needs a key and there is none.
+        InvalidInput: If it is none of them, or a key is needed and there is none.
     """
-    return PlainNames() if config.profile is None else KeyedNames(Pseudonyms.from_environment())
+    if deidentify == NONE:
+        return PlainNames()
+    if deidentify != PSEUDONYMS:
+        parse_options(deidentify)  # raises for an unknown one
+    return KeyedNames(Pseudonyms.from_environment())

@@ -1,11 +1,11 @@
 """Which study goes to which task: a pure function of the listing, sealed, because a listing names people."""
 
-import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from medgantry.dealing import MAX_PARTS, deal
 from medgantry.documents import read_document, write_document
 from medgantry.errors import InvalidInput
 from medgantry.fingerprint import code_fingerprint, hash_value
@@ -16,8 +16,6 @@ from medgantry.ingest.dicom.study import STEP
 from medgantry.ledger import Entry
 
 SCHEMA_NAME = "medgantry/ingest-plan/1"
-MAX_PARTS = 128
-"""Tasks of a fan-out: a fan-in's artifact list must fit one 128 KiB argument (Linux MAX_ARG_STRLEN)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +60,6 @@ def plan_studies(
 ) -> IngestPlan:
     """Deal the studies to tasks of about equal size, all of a patient to one.
 
-    Largest patient first into the lightest task; ties go by pseudonym, so the plan depends on nothing else.
-
     Args:
         source: The source's URI.
         listing: What it holds.
@@ -79,19 +75,15 @@ def plan_studies(
     patients: dict[str, list[SourceStudy]] = {}
     for study in listing.studies:
         patients.setdefault(names.patient(study.patient_id or study.study_uid), []).append(study)
-    count = min(parts, len(patients))
-    dealt: list[list[PlannedStudy]] = [[] for _ in range(count)]
-    lightest = [(0, index) for index in range(count)]
     sizes = {name: sum(study.instances for study in studies) for name, studies in patients.items()}
     spec = hash_value([SCHEMA_NAME, config.document(), names.fingerprint, code_fingerprint()])
-    for name in sorted(patients, key=lambda found: (-sizes[found], found)):
-        filled, index = heapq.heappop(lightest)
-        dealt[index] += [_planned(study, spec, names) for study in patients[name]]
-        heapq.heappush(lightest, (filled + sizes[name], index))
     return IngestPlan(
         source=names.sealed({"uri": source}),
         config=config.document(),
-        parts=dealt,
+        parts=[
+            [_planned(study, spec, names) for name in part for study in patients[name]]
+            for part in deal(sizes, parts)
+        ],
         entries=_refused(listing, names),
     )
 
@@ -108,15 +100,7 @@ def _planned(study: SourceStudy, spec: str, names: Names) -> PlannedStudy:
 
 def _refused(listing: Listing, names: Names) -> list[dict[str, str]]:
     entries = [
-        Entry(
-            item=f"file {names.shown(name)}",
-            step=STEP,
-            verdict="rejected",
-            rule=broken.rule,
-            evidence=broken.evidence,
-            remedy=broken.remedy,
-        )
-        for name, broken in sorted(listing.refused.items())
+        broken.entry(f"file {names.shown(name)}", STEP) for name, broken in sorted(listing.refused.items())
     ]
     entries += [
         Entry(item=f"file {names.shown(name)}", step=STEP, verdict="excluded", rule=rule)

@@ -10,7 +10,6 @@ from medgantry import ledger
 from medgantry.documents import read_document, write_document
 from medgantry.errors import MedgantryError
 from medgantry.ingest.dicom.config import DicomConfig
-from medgantry.ingest.dicom.isolation import where_of
 from medgantry.ingest.dicom.merge import merge_studies
 from medgantry.ingest.dicom.names import names_for
 from medgantry.ingest.dicom.part import ingest_part
@@ -19,6 +18,7 @@ from medgantry.ingest.dicom.quality import quality_page
 from medgantry.ingest.dicom.reidentification import keep_table
 from medgantry.ingest.dicom.selection import Select
 from medgantry.ingest.dicom.sources.open import open_source
+from medgantry.isolation import where_of
 from medgantry.parameters import json_object
 from medgantry.steps import StepRecord, run_id, step
 from medgantry.storage import ObjectStore
@@ -63,7 +63,7 @@ def plan(
             repairs=tuple(name.strip() for name in repairs.split(",") if name.strip()),
             keep_dicom=keep_dicom,
         )
-        names = names_for(config)
+        names = names_for(config.deidentify)
         listing = open_source(source, Path(scratch)).studies()
         made = plan_studies(source, listing, config, names, parts=shards)
         made.save(output)

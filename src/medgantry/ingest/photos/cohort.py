@@ -68,10 +68,10 @@ def ingest(source: Source, plan: Plan, config: PhotoConfig, store: ObjectStore) 
     """
     cases: list[Case] = []
     files: list[File] = []
-    entries = [_rejected(item, verdict) for item, verdict in plan.refused]
+    entries = [verdict.entry(item, STEP) for item, verdict in plan.refused]
     for row, result, uri in _kept(source, plan, store):
         if isinstance(result, Unusable):
-            entries.append(_rejected(row.image, result))
+            entries.append(result.entry(row.image, STEP))
             continue
         targets = {**row.extra, **({TARGET: row.target} if config.columns.target else {})}
         cases.append(Case(case_id=row.image, group_id=row.group, targets=targets))
@@ -150,17 +150,6 @@ def judge(places: Mapping[Place, Path], target: Path) -> Photo | Unusable:
         fingerprint=fingerprint_photo(pixels),
         done=notes.done,
         repaired=notes.repaired,
-    )
-
-
-def _rejected(item: str, verdict: Unusable) -> Entry:
-    return Entry(
-        item=item,
-        step=STEP,
-        verdict="rejected",
-        rule=verdict.rule,
-        evidence=verdict.evidence,
-        remedy=verdict.remedy,
     )
 
 

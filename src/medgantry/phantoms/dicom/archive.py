@@ -1,7 +1,5 @@
 """A small archive as a hospital exports it: series to choose from, labels of two kinds, and broken patients."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -9,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from medgantry.errors import InvalidInput, Mismatch
+from medgantry.errors import InvalidInput
 from medgantry.phantoms.dicom.anatomy import Ellipsoid
 from medgantry.phantoms.dicom.dirty import DIRTY
 from medgantry.phantoms.dicom.dirty.composition import make_localizer
@@ -18,6 +16,7 @@ from medgantry.phantoms.dicom.segmentation import example_masks, make_segmentati
 from medgantry.phantoms.dicom.series import Mask, Series, make_series, write_datasets
 from medgantry.phantoms.dicom.spec import CORONAL, SeriesSpec
 from medgantry.phantoms.dicom.structures import make_structures
+from medgantry.phantoms.written import is_written, write_settings
 
 DAMAGES = (
     "one slice missing", "gantry tilt", "conflicting duplicate", "variable spacing", "pixel data truncated",
@@ -25,7 +24,6 @@ DAMAGES = (
 )  # fmt: skip
 """Keys of DIRTY: what is wrong with the CT of the broken patients, in turn."""
 
-_SETTINGS_FILE = "phantom.json"
 _FORMAT = 1  # raise it when the same settings no longer give the same bytes
 
 
@@ -80,45 +78,41 @@ def write_archive(
         "phantom": "dicom", "format": _FORMAT,
         "patients": patients, "broken": broken, "seed": seed, "identified": identified,
     }  # fmt: skip
-    written = _is_written(folder, settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_settings(folder, settings, complete=written)
+    last = _label_folder(folder, patients, *_name(seed, patients, identified=identified)) / "1-01.dcm"
+    written = is_written(folder, settings, last)
+    if not written:
+        write_settings(folder, settings)
     made = []
     for number in range(1, patients + 1):
         position = number - (patients - broken) - 1
         damage = DAMAGES[position % len(DAMAGES)] if position >= 0 else None
         made.append(_patient(folder, seed, number, damage, identified=identified, write=not written))
-    _write_settings(folder, settings, complete=True)
     return tuple(made)
 
 
-def _is_written(folder: Path, settings: Mapping[str, object]) -> bool:
-    """Tell whether the folder holds exactly this archive, complete; raise Mismatch if it holds another."""
-    file = folder / _SETTINGS_FILE
-    remedy = "Choose another folder, or remove this one."
-    if file.exists():
-        found = json.loads(file.read_text(encoding="utf-8"))
-        complete = bool(found.pop("complete", False))
-        if found != settings:
-            raise Mismatch(f"{folder} holds a phantom made with {found}, wanted {dict(settings)}.", remedy)
-        return complete
-    if folder.exists() and any(folder.iterdir()):
-        raise Mismatch(f"{folder} is not empty and holds no phantom (no {_SETTINGS_FILE}).", remedy)
-    return False
+def _name(seed: int, number: int, *, identified: bool) -> tuple[str, Identity | None]:
+    """PatientID of a patient, and who is invented for it."""
+    person = make_identity(seed, number) if identified else None
+    return person.patient_id if person else f"PHANTOM-{number:04d}", person
 
 
-def _write_settings(folder: Path, settings: Mapping[str, object], *, complete: bool) -> None:
-    content = json.dumps({**settings, "complete": complete}, indent=2) + "\n"
-    (folder / _SETTINGS_FILE).write_text(content, encoding="utf-8")
+def _label(number: int) -> str:
+    """Modality of a patient's label."""
+    return "RTSTRUCT" if number % 3 == 0 else "SEG"
+
+
+def _label_folder(folder: Path, number: int, patient_id: str, person: Identity | None) -> Path:
+    """Where the one file of a patient's label lies, which is written last of the patient's."""
+    place = f"{person.family.upper()}^{person.given}_{patient_id}" if person else patient_id
+    return folder / place / "study-1" / _label(number).lower()
 
 
 def _patient(
     folder: Path, seed: int, number: int, damage: str | None, *, identified: bool, write: bool
 ) -> ArchivePatient:
     """Make a patient and write the files, unless they are there."""
-    person = make_identity(seed, number) if identified else None
-    patient_id = person.patient_id if person else f"PHANTOM-{number:04d}"
-    label = "RTSTRUCT" if number % 3 == 0 else "SEG"
+    patient_id, person = _name(seed, number, identified=identified)
+    label = _label(number)
     spec = _spec(seed, number, patient_id)
     if damage is not None:
         # The cases of DIRTY have a size of their own; the seed alone tells their UIDs apart.
@@ -127,16 +121,16 @@ def _patient(
     lesion = series.lesion_masks[0] if spec.lesions else example_masks(series)["Mass"]
     chosen = series.datasets if damage is None else DIRTY[damage](spec.seed).datasets
     objects = {"ct": chosen, **_distractors(series), label.lower(): [_label_object(series, lesion, label)]}
-    place = folder / (f"{person.family.upper()}^{person.given}_{patient_id}" if person else patient_id)
+    study = _label_folder(folder, number, patient_id, person).parent
     planted: list[Planted] = []
     files: list[Path] = []
     for name, datasets in objects.items():
         for dataset in datasets:
             planted += _sign(dataset, patient_id, person)
         if write:
-            files += write_datasets(datasets, place / "study-1" / name, seed=spec.seed)
+            files += write_datasets(datasets, study / name, seed=spec.seed)
         else:
-            files += sorted((place / "study-1" / name).iterdir())
+            files += sorted((study / name).iterdir())
     return ArchivePatient(
         patient_id=patient_id, damage=damage, label=label, series=series, lesion=lesion,
         planted=tuple(planted), files=tuple(files),

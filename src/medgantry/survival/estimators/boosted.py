@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from medgantry.survival.outcome import Floats, Outcome
+from medgantry.statistics.arrays import Floats
+from medgantry.survival.outcome import Outcome
 
 AFT_SCALE = 0.8
 """Of Weibull's distribution of log time: a hazard that rises a little with time."""

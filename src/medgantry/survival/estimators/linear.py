@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from medgantry.survival.outcome import Floats
+from medgantry.statistics.arrays import Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

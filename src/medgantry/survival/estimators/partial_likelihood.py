@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medgantry.survival.outcome import Floats, Outcome
+from medgantry.statistics.arrays import Floats
+from medgantry.survival.outcome import Outcome
 
 Indices = NDArray[np.intp]
 

@@ -6,12 +6,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from medgantry.statistics.arrays import Floats
 from medgantry.survival.estimators.boosted import Trees, fit_aft_trees, fit_cox_trees
 from medgantry.survival.estimators.linear import Linear
 from medgantry.survival.estimators.partial_likelihood import RiskSets
 from medgantry.survival.estimators.ridge import fit_ridge
 from medgantry.survival.estimators.screening import strongest
-from medgantry.survival.outcome import Floats, Outcome
+from medgantry.survival.outcome import Outcome
 from medgantry.survival.settings import EstimatorName, Settings
 
 

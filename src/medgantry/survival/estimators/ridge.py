@@ -10,8 +10,8 @@ Source: Verweij and van Houwelingen, Statistics in Medicine 13 (1994).
 
 import numpy as np
 
+from medgantry.statistics.arrays import Floats
 from medgantry.survival.estimators.partial_likelihood import RiskSets
-from medgantry.survival.outcome import Floats
 
 _STEPS = 50
 _LARGEST_STEP = 1.0

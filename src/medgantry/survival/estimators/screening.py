@@ -7,8 +7,8 @@ The test needs no fit, so that all columns are judged by a few matrix products.
 
 import numpy as np
 
+from medgantry.statistics.arrays import Floats
 from medgantry.survival.estimators.partial_likelihood import Indices, RiskSets
-from medgantry.survival.outcome import Floats
 
 
 def score_statistics(x: Floats, sets: RiskSets, offset: Floats) -> Floats:

@@ -11,11 +11,11 @@ for the scaled score (index of prediction accuracy).
 import numpy as np
 from numpy.typing import NDArray
 
+from medgantry.statistics.arrays import Floats
+from medgantry.statistics.survival.brier import integrated, seen
+from medgantry.statistics.survival.kaplan_meier import kaplan_meier
 from medgantry.survival.evaluation.jackknife import Jackknifed
 from medgantry.survival.evaluation.weighted_outcome import WeightedOutcome
-from medgantry.survival.metrics.brier import integrated, seen
-from medgantry.survival.metrics.kaplan_meier import kaplan_meier
-from medgantry.survival.outcome import Floats
 
 
 def baseline(outcome: WeightedOutcome, fold: NDArray[np.int64], days: Floats) -> Floats:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from medgantry.statistics.arrays import Floats
+from medgantry.statistics.survival.kaplan_meier import kaplan_meier, without_each
 from medgantry.survival.evaluation.jackknife import Jackknifed
 from medgantry.survival.evaluation.weighted_outcome import WeightedOutcome
-from medgantry.survival.metrics.kaplan_meier import kaplan_meier, without_each
-from medgantry.survival.outcome import Floats
 
 GROUPS = 4
 

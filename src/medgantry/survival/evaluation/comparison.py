@@ -6,8 +6,8 @@ from itertools import combinations
 from typing import Any
 
 from medgantry.evaluation.measures import Rows
-from medgantry.evaluation.statistics.interval import Interval
 from medgantry.evaluation.subgroups import LEAST_GROUPS, subgroup_table
+from medgantry.statistics.interval import Interval
 from medgantry.survival.evaluation.horizons import LEAST
 from medgantry.survival.evaluation.intervals import Intervals
 from medgantry.survival.evaluation.measures import Measures, Statistics

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medgantry.statistics.survival.kaplan_meier import follow_up, kaplan_meier, numbers_at_risk
+from medgantry.statistics.survival.logrank import log_rank
 from medgantry.survival.evaluation.measures import Measures
 from medgantry.survival.evaluation.risk_groups import members_of
-from medgantry.survival.metrics.kaplan_meier import follow_up, kaplan_meier, numbers_at_risk
-from medgantry.survival.metrics.logrank import log_rank
 from medgantry.survival.predictions import Predictions
 
 _CURVE_POINTS = 12

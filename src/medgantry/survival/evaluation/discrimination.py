@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from medgantry.statistics.arrays import Flags, Floats
+from medgantry.statistics.survival.concordance import Pairs, in_order
 from medgantry.survival.evaluation.jackknife import Jackknifed
 from medgantry.survival.evaluation.weighted_outcome import WeightedOutcome
-from medgantry.survival.metrics.concordance import Pairs, in_order
-from medgantry.survival.outcome import Flags, Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

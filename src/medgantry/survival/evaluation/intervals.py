@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from medgantry.evaluation.statistics.interval import LEVEL, Interval
-from medgantry.evaluation.statistics.score import critical_value, effective_size, score_limits
+from medgantry.statistics.interval import LEVEL, Interval
+from medgantry.statistics.score import critical_value, effective_size, score_limits
 from medgantry.survival.evaluation.jackknife import Jackknifed
 
 _NAME = "jackknife over subjects, corrected for cross-validation"

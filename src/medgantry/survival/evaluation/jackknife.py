@@ -15,7 +15,7 @@ Source: Efron and Stein, Annals of Statistics 9 (1981), for the jackknife.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from medgantry.survival.outcome import Floats
+from medgantry.statistics.arrays import Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

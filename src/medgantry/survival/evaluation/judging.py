@@ -7,9 +7,9 @@ import numpy as np
 
 from medgantry.evaluation.evaluation import Evaluation
 from medgantry.evaluation.measures import Rows
-from medgantry.evaluation.statistics.interval import Interval
 from medgantry.evaluation.subgroups import subgroup_table
 from medgantry.fingerprint import hash_value
+from medgantry.statistics.interval import Interval
 from medgantry.survival.evaluation.comparison import (
     Champion,
     Groups,

@@ -7,14 +7,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from medgantry.statistics.arrays import Floats
+from medgantry.statistics.survival.concordance import Pairs
 from medgantry.survival.evaluation.accuracy import baseline, brier_curve, integrated_brier, scaled
 from medgantry.survival.evaluation.calibration import Group, calibration_groups, observed_to_expected
 from medgantry.survival.evaluation.discrimination import Ordering, concordance
 from medgantry.survival.evaluation.intervals import Intervals
 from medgantry.survival.evaluation.jackknife import Jackknifed
 from medgantry.survival.evaluation.weighted_outcome import WeightedOutcome
-from medgantry.survival.metrics.concordance import Pairs
-from medgantry.survival.outcome import Floats
 from medgantry.survival.predictions import Predictions
 
 BASELINE = "kaplan_meier"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from medgantry.survival.outcome import Floats
+from medgantry.statistics.arrays import Floats
 
 GROUPS = ("low", "middle", "high")
 

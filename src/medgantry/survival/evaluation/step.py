@@ -1,14 +1,13 @@
 """The step `evaluate_survival`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from medgantry.errors import Mismatch
 from medgantry.evaluation.champion import model_folder, read_champion
 from medgantry.evaluation.evaluation import Evaluation
 from medgantry.features.table import FeatureTable
-from medgantry.fingerprint import code_fingerprint, hash_file, hash_value
+from medgantry.fingerprint import code_fingerprint, hash_value
 from medgantry.steps import reuse_or_build, run_id, step
 from medgantry.storage import ObjectStore
 from medgantry.survival.evaluation.comparison import Champion
@@ -25,22 +24,6 @@ HEADLINES = ("uno_c", "scaled_brier", "pooled_minus_best_single")
 """Metrics that the record of a run shows; the others are in the evaluation."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Judged:
-    """A model, and the hash that the registry knows it by."""
-
-    model: SurvivalModel
-    model_hash: str
-
-    @classmethod
-    def open(cls, folder: Path) -> "_Judged":
-        return cls(model=SurvivalModel.open(folder), model_hash=hash_file(folder / "model.json"))
-
-    @property
-    def predictions(self) -> Predictions:
-        return self.model.predictions
-
-
 def evaluate_survival_step(
     folder: Path,
     features_folder: Path,
@@ -52,7 +35,7 @@ def evaluate_survival_step(
 ) -> dict[str, float]:
     """Evaluate; returns every estimate by the name `<metric>_<candidate>`, for KFP's Metrics."""
     with step(STEP) as record:
-        candidate, features = _Judged.open(folder), FeatureTable.open(features_folder)
+        candidate, features = SurvivalModel.open(folder), FeatureTable.open(features_folder)
         _check_fits(candidate.predictions, features)
         days = chosen_horizons(horizons, candidate.predictions)
         champion = _champion(champion_folder, candidate)
@@ -76,7 +59,7 @@ def evaluate_survival_step(
 
 
 def _evaluate(
-    candidate: _Judged,
+    candidate: SurvivalModel,
     features: FeatureTable,
     champion: Champion | None,
     days: Sequence[float],
@@ -93,7 +76,7 @@ def _evaluate(
         champion=champion,
     )
     evaluation.save(folder)
-    write_report(folder / "report.html", evaluation, features, candidate.model)
+    write_report(folder / "report.html", evaluation, features, candidate)
 
 
 def _check_fits(predictions: Predictions, features: FeatureTable) -> None:
@@ -105,18 +88,18 @@ def _check_fits(predictions: Predictions, features: FeatureTable) -> None:
         )
 
 
-def _champion(folder: Path | None, candidate: _Judged) -> Champion | None:
+def _champion(folder: Path | None, candidate: SurvivalModel) -> Champion | None:
     """Who to compare with; nobody where the candidate is the champion already."""
     found = read_champion(folder) if folder else None
     if folder is None or found is None:
         return None
-    theirs = _Judged.open(model_folder(folder))
+    theirs = SurvivalModel.open(model_folder(folder))
     if theirs.model_hash == candidate.model_hash:
         return None
     return Champion(version=found[1], model_hash=theirs.model_hash, predictions=theirs.predictions)
 
 
-def _key(candidate: _Judged, champion: Champion | None, days: Sequence[float]) -> str:
+def _key(candidate: SurvivalModel, champion: Champion | None, days: Sequence[float]) -> str:
     """Hash of everything that decides an evaluation."""
     beside = [champion.version, champion.model_hash] if champion else []
     return hash_value([candidate.model_hash, beside, list(days), code_fingerprint()])

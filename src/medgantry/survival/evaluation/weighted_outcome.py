@@ -5,8 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from medgantry.survival.metrics.kaplan_meier import Curve, KaplanMeier, follow_up, follow_up_without_each
-from medgantry.survival.outcome import Floats, Outcome
+from medgantry.statistics.arrays import Floats
+from medgantry.statistics.survival.kaplan_meier import Curve, KaplanMeier, follow_up, follow_up_without_each
+from medgantry.survival.outcome import Outcome
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from medgantry.features.column import CATEGORY, Column
-from medgantry.survival.outcome import Flags, Floats
+from medgantry.statistics.arrays import Flags, Floats
 
 MISSING = "missing"
 

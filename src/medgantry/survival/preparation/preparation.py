@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medgantry.survival.outcome import Flags, Floats
+from medgantry.statistics.arrays import Flags, Floats
 from medgantry.survival.preparation.block import Block
 
 LEAST_DIFFERENT = 8

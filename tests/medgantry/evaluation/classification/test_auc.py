@@ -13,7 +13,7 @@ from medgantry.evaluation.classification.auc import (
     macro_auc_difference,
     macro_auc_interval,
 )
-from medgantry.evaluation.statistics.clusters import cluster_codes
+from medgantry.statistics.clusters import cluster_codes
 
 # A grid of few values makes ties.
 CASES = st.lists(st.tuples(st.booleans(), st.integers(0, 12)), min_size=1, max_size=60)

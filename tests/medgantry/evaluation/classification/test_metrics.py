@@ -164,7 +164,7 @@ def test_any_cohort_is_json(rows: list[tuple[int, ...]]) -> None:
 
 
 def _quick(*arguments: Any, **options: Any) -> Any:
-    from medgantry.evaluation.statistics.resampling import bootstrap_interval
+    from medgantry.statistics.resampling import bootstrap_interval
 
     return bootstrap_interval(*arguments, **options, resamples=20)
 

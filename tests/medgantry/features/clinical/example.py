@@ -9,7 +9,7 @@ from medgantry.features.clinical.role_file import parse_roles
 from medgantry.features.clinical.summary import Summary
 from medgantry.features.clinical.table_file import read_table
 from medgantry.features.clinical.tables import feature_table, outcome_table
-from medgantry.features.subjects import Subjects
+from medgantry.features.subjects import Subjects, subjects_for
 
 ROLES = """
 schema: medgantry/column-roles/1
@@ -66,7 +66,7 @@ def summarised(
     rows: Sequence[Mapping[str, str]], roles: str = ROLES, subjects: Subjects | None = None
 ) -> Summary:
     """Rows read with a role file."""
-    meaning, named = parse_roles(roles.encode()), subjects or Subjects(None)
+    meaning, named = parse_roles(roles.encode()), subjects or subjects_for("none")
     found = read_table(csv_text(rows).encode(), [column.column for column in meaning.columns])
     reading = read_records(found, meaning, named)
     return Summary(

@@ -10,6 +10,7 @@ from medgantry.features.clinical.leakage import suspicions
 from medgantry.features.clinical.report import clinical_page
 from medgantry.features.subjects import Subjects
 from medgantry.features.table import ALWAYS
+from medgantry.ingest.dicom.names import KeyedNames
 from medgantry.ledger import Entry, counts
 from tests.medgantry.features.clinical.example import ROLES, ROW, summarised
 
@@ -164,7 +165,7 @@ def test_what_came_after_is_refused_as_a_feature_with_its_name_and_role() -> Non
 
 def test_pseudonyms_are_those_of_the_images_and_dates_move_with_them() -> None:
     pseudonyms = Pseudonyms(b"0123456789abcdef")
-    plain, moved = summarised([ROW]), summarised([ROW], subjects=Subjects(pseudonyms))
+    plain, moved = summarised([ROW]), summarised([ROW], subjects=Subjects(KeyedNames(pseudonyms)))
     assert moved.outcomes.subjects == moved.features.subjects == [pseudonyms.patient("a")]
     for one, other in ((plain.features, moved.features), (plain.outcomes, moved.outcomes)):
         for row, again in zip(one.rows, other.rows, strict=True):
@@ -177,7 +178,7 @@ def test_pseudonyms_are_those_of_the_images_and_dates_move_with_them() -> None:
 
 def test_with_pseudonyms_no_text_of_a_cell_is_told() -> None:
     secret = ROW | {"Age": "Jane Doe 7", "Death": "1/31/01", "ID": "Jane"}
-    found = summarised([secret], subjects=Subjects(Pseudonyms(b"0123456789abcdef")))
+    found = summarised([secret], subjects=Subjects(KeyedNames(Pseudonyms(b"0123456789abcdef"))))
     said = " ".join(f"{e.item} {e.evidence}" for e in [*found.features.entries, *found.outcomes.entries])
     assert "'a a 9'" in said
     assert "'9/9/9'" in said
@@ -198,7 +199,7 @@ def test_a_table_may_give_the_time_itself_and_no_dates() -> None:
         {"ID": "a", "Months": "12", "Dead": "1", "Age": "60"},
         {"ID": "b", "Months": "?", "Dead": "0", "Age": "61"},
     ]
-    found = summarised(rows, GIVEN_TIME, Subjects(Pseudonyms(b"0123456789abcdef")))
+    found = summarised(rows, GIVEN_TIME, Subjects(KeyedNames(Pseudonyms(b"0123456789abcdef"))))
     (row,) = found.outcomes.rows
     assert (row["time"], row["event"], row["event_timestamp"]) == (365.25, 1, ALWAYS)
     assert len(found.features.rows) == 2

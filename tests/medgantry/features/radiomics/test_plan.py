@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from medgantry.cohort import Case, Cohort, File
+from medgantry.dealing import MAX_PARTS
 from medgantry.errors import InvalidInput, Mismatch
 from medgantry.features.radiomics.columns import feature_columns
 from medgantry.features.radiomics.config import RadiomicsConfig, choose
-from medgantry.features.radiomics.plan import MAX_PARTS, RadiomicsPlan, plan_cases
+from medgantry.features.radiomics.plan import RadiomicsPlan, plan_cases
 
 WAVELETS = '{"imageType": {"Wavelet": {}}, "featureClass": {"firstorder": ["Mean"]}}'
 

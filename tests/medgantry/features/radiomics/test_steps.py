@@ -151,7 +151,7 @@ def test_too_little_memory_is_a_verdict_of_this_run_only(builder, store, monkeyp
     labels[: SHAPE[0], : SHAPE[1], : SHAPE[2]] = codes()
     builder.add("wide", volume(wide), volume(labels))
     plan = planned(builder)
-    monkeypatch.setattr(part, "memory_mib", lambda: 320)
+    monkeypatch.setattr("medgantry.isolation.memory_mib", lambda: 320)
     results = extract_part(plan, builder.cohort, part=0, store=store, record=StepRecord(step="test"))
     assert "features" in results["small"]["regions"]["tumour"]
     assert "more than 320 MiB" in results["wide"]["regions"]["tumour"]["evidence"]

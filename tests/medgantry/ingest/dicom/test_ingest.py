@@ -46,7 +46,9 @@ def ingest(source, store, scratch, *, shards=1, max_rejected=1.0, **config):
     wanted = DicomConfig(**{"labels": LABELS, **config})
     scratch.mkdir(parents=True, exist_ok=True)
     listing = open_source(str(source), scratch / "plan").studies()
-    plan_studies(str(source), listing, wanted, names_for(wanted), parts=shards).save(scratch / "planned")
+    plan_studies(str(source), listing, wanted, names_for(wanted.deidentify), parts=shards).save(
+        scratch / "planned"
+    )
     plan = IngestPlan.open(scratch / "planned")
     results, reused = [], []
     for part in range(len(plan.parts)):
@@ -108,7 +110,7 @@ def test_every_series_is_in_the_ledger(archive, store, tmp_path):
     )
     listed = {dcmread(path, stop_before_pixels=True).SeriesInstanceUID for path in folder.rglob("*.dcm")}
     judged = {entry.item for entry in cohort.entries}
-    names = names_for(DicomConfig(deidentify="none"))
+    names = names_for("none")
     for uid in listed:
         short = names.name("series", uid)[:12]
         assert any(uid in item or short in item for item in judged), uid
@@ -118,7 +120,7 @@ def test_every_series_is_in_the_ledger(archive, store, tmp_path):
 
 def test_the_table_of_pseudonyms_opens_with_the_key_alone(archive, store, tmp_path):
     folder, patients = archive
-    names = names_for(DicomConfig())
+    names = names_for(DicomConfig().deidentify)
     listing = open_source(str(folder), tmp_path).studies()
     uri = keep_table(listing, names, store)
     assert not any(
@@ -132,7 +134,7 @@ def test_the_table_of_pseudonyms_opens_with_the_key_alone(archive, store, tmp_pa
     with pytest.raises(InvalidInput, match="cannot be opened"):
         open_table(uri, Pseudonyms(KEY[::-1].encode()))
     with pytest.raises(InvalidInput, match="nothing is de-identified"):
-        keep_table(listing, names_for(DicomConfig(deidentify="none")), store)
+        keep_table(listing, names_for("none"), store)
 
 
 def test_the_report_shows_attrition_and_pictures(archive, store, tmp_path):
@@ -197,7 +199,7 @@ def test_kept_dicom_is_deidentified_and_whole(store, tmp_path):
 def test_a_study_that_needs_too_much_memory_is_in_the_ledger_and_others_are_not_lost(
     store, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("medgantry.ingest.dicom.part.memory_mib", lambda: 600)
+    monkeypatch.setattr("medgantry.isolation.memory_mib", lambda: 600)
     write_series(make_series(SeriesSpec(seed=1, slices=4, study=1, patient_id="A")), tmp_path / "archive/a")
     deflated = "1.2.840.10008.1.2.1.99"  # so that the files are small
     huge = make_series(SeriesSpec(seed=2, slices=24, study=2, patient_id="B", transfer_syntax=deflated))
@@ -226,7 +228,7 @@ def test_bad_sources_and_rules_are_one_clear_line(store, tmp_path, monkeypatch):
         DicomConfig(repairs=("everything",))
     monkeypatch.delenv("MEDGANTRY_DEIDENTIFICATION_KEY")
     with pytest.raises(InvalidInput, match="needs a key"):
-        names_for(DicomConfig())
+        names_for(DicomConfig().deidentify)
 
 
 def test_the_budget_counts_what_was_not_left_out_by_the_rule(archive, store, tmp_path):

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
+from medgantry.statistics.survival.concordance import harrell_c
 from medgantry.survival.estimators.partial_likelihood import RiskSets
 from medgantry.survival.estimators.regression import Tuning, fit_regression, read_fitted, tunings
-from medgantry.survival.metrics.concordance import harrell_c
 from medgantry.survival.settings import Settings
 from tests.medgantry.survival.cohorts import draw_outcome
 

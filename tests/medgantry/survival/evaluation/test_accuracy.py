@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
+from medgantry.statistics.survival.brier import brier_score, integrated
+from medgantry.statistics.survival.kaplan_meier import kaplan_meier
 from medgantry.survival.evaluation.accuracy import baseline, brier_curve, integrated_brier, scaled
 from medgantry.survival.evaluation.weighted_outcome import WeightedOutcome
-from medgantry.survival.metrics.brier import brier_score, integrated
-from medgantry.survival.metrics.kaplan_meier import kaplan_meier
+from tests.medgantry.statistics.survival.outcomes import make_outcomes
 from tests.medgantry.survival.evaluation.cohort import folds
-from tests.medgantry.survival.metrics.outcomes import make_outcomes
 
 DAYS = np.array([2.0, 5.0, 9.0, 12.0])
 

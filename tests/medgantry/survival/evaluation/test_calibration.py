@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from medgantry.statistics.survival.kaplan_meier import kaplan_meier
 from medgantry.survival.evaluation.calibration import calibration_groups, observed_to_expected
 from medgantry.survival.evaluation.weighted_outcome import WeightedOutcome
-from medgantry.survival.metrics.kaplan_meier import kaplan_meier
+from tests.medgantry.statistics.survival.outcomes import make_outcomes
 from tests.medgantry.survival.evaluation.cohort import SCALE, SHAPE, draw
-from tests.medgantry.survival.metrics.outcomes import make_outcomes
 
 
 def test_true_chances_are_calibrated_in_each_group_and_overall() -> None:

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from medgantry.statistics.survival.concordance import Pairs, dynamic_auc, harrell_c, uno_c
+from medgantry.statistics.survival.kaplan_meier import follow_up
 from medgantry.survival.evaluation.discrimination import Ordering, concordance
 from medgantry.survival.evaluation.weighted_outcome import WeightedOutcome
-from medgantry.survival.metrics.concordance import Pairs, dynamic_auc, harrell_c, uno_c
-from medgantry.survival.metrics.kaplan_meier import follow_up
+from tests.medgantry.statistics.survival.outcomes import make_outcomes
 from tests.medgantry.survival.evaluation.cohort import folds, make_predictions
-from tests.medgantry.survival.metrics.outcomes import make_outcomes
 
 
 def by_hand(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from medgantry.evaluation.evaluation import Evaluation
+from medgantry.statistics.survival.brier import brier_score, integrated
+from medgantry.statistics.survival.concordance import uno_c
 from medgantry.survival.evaluation.judging import judge
-from medgantry.survival.metrics.brier import brier_score, integrated
-from medgantry.survival.metrics.concordance import uno_c
 from medgantry.survival.predictions import Predictions
 from tests.medgantry.survival.evaluation.cohort import make_predictions
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from medgantry.training.job import Job
+from medgantry.training.options import TrainOptions
 from tests.cluster.api_server import ApiServer, Object
 from tests.cluster.opening import documents, open_server
 from tests.cluster.operators import Operators
@@ -75,6 +76,8 @@ def job() -> Job:
         seed=0,
         ranks=2,
         threads=2,
+        options=TrainOptions(),
+        fold=-1,
         train=["a", "b"],
         validation=["c"],
         regions={},

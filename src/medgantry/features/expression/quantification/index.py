@@ -1,14 +1,13 @@
 """The index of a reference in the store: made once, whoever is first."""
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from medgantry.errors import PreconditionFailed
 from medgantry.features.expression.quantification.reference import Reference
 from medgantry.features.expression.quantification.salmon import INDEX_OPTIONS, build_index, salmon_version
-from medgantry.fingerprint import canonical_json, hash_value
+from medgantry.fingerprint import hash_value
 from medgantry.storage import ObjectStore, publish_folder
+from medgantry.storage.commits import commit, committed
 from medgantry.storage.folders import copied_hash
 
 
@@ -27,18 +26,10 @@ def keep_index(reference: Reference, kmer: int, store: ObjectStore) -> tuple[str
         key = (
             f"expression-indexes/{hash_value([reference.key, kmer, INDEX_OPTIONS, salmon_version(scratch)])}"
         )
-        if store.exists(f"{key}.json"):
-            return _named(store, key), True
+        if (named := committed(store, f"{key}.json")) is not None:
+            return str(named["prefix"]), True
         index = scratch / "index"
         build_index(reference.fasta, reference.decoys, kmer, index)
         prefix = f"{key}-{copied_hash(index)[:16]}"
         publish_folder(store, prefix, index)
-    try:
-        store.put_bytes(f"{key}.json", canonical_json({"prefix": prefix}).encode(), if_absent=True)
-    except PreconditionFailed:
-        return _named(store, key), False
-    return prefix, False
-
-
-def _named(store: ObjectStore, key: str) -> str:
-    return str(json.loads(store.get_bytes(f"{key}.json"))["prefix"])
+    return str(commit(store, f"{key}.json", {"prefix": prefix})["prefix"]), False

@@ -54,7 +54,9 @@ def merge_expression(
         _check_complete(made, [str(result["subject"]) for result in results])
         accepted, verdicts = judge(results, thresholds)
         entries = [*made.entries, *verdicts]
-        _write_page(quality_page(results, entries, thresholds, made.program), report)
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(quality_page(results, entries, thresholds, made.program))
+        TrackedRun(run_id()).artifacts_as(report, "expression", "expression.html")
         record.use(f"expression/{made.spec}")
         record.verdicts = ledger.counts(entries)
         table = merge_samples(made, accepted, entries, abundances, Path(scratch))
@@ -62,15 +64,6 @@ def merge_expression(
         features = make_features(table, config, open_times(outcomes_folder), provenance)
         features.save(output)
         note_features(record, features, config)
-
-
-def _write_page(page: str, report: Path) -> None:
-    report.parent.mkdir(parents=True, exist_ok=True)
-    report.write_text(page)
-    with TemporaryDirectory(prefix="medgantry-") as scratch:
-        named = Path(scratch) / "expression.html"
-        named.write_text(page)
-        TrackedRun(run_id()).artifacts([named], "expression")
 
 
 def _check_complete(plan: ExpressionPlan, subjects: Sequence[str]) -> None:

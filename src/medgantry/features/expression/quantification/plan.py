@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from medgantry.dealing import MAX_PARTS
 from medgantry.documents import read_document, write_document
 from medgantry.features.expression.quantification.salmon import QUANT_OPTIONS
 from medgantry.features.expression.quantification.sheet import Sheet
@@ -16,8 +17,6 @@ from medgantry.ingest.dicom.names import Names
 from medgantry.ledger import Entry
 
 SCHEMA_NAME = "medgantry/expression-plan/1"
-MAX_PARTS = 128
-"""Tasks of a fan-out: a fan-in's artifact list must fit one 128 KiB argument (Linux MAX_ARG_STRLEN)."""
 
 
 @dataclass(frozen=True, kw_only=True)

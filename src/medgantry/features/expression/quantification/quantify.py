@@ -1,6 +1,5 @@
 """One task: its samples, one after another, each committed before the next begins."""
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -11,18 +10,19 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from medgantry.errors import ObjectMissing, PreconditionFailed
+from medgantry.errors import PreconditionFailed
 from medgantry.features.expression.quantification.archive import unpack_run
 from medgantry.features.expression.quantification.fastq import count_pairs
-from medgantry.features.expression.quantification.naming import open_names
 from medgantry.features.expression.quantification.places import bring
 from medgantry.features.expression.quantification.plan import ExpressionPlan
 from medgantry.features.expression.quantification.salmon import quantify
 from medgantry.features.expression.quantification.sample import Sample
-from medgantry.fingerprint import canonical_json, hash_file
+from medgantry.fingerprint import hash_file
+from medgantry.ingest.dicom.names import names_for
 from medgantry.ledger import Unusable
 from medgantry.steps import StepRecord
 from medgantry.storage import ObjectStore, fetch_folder
+from medgantry.storage.commits import commit, committed
 
 
 def quantify_part(
@@ -34,7 +34,7 @@ def quantify_part(
         For each its subject and either what was committed (`uri`, `sha256`, `quality`) or why there is nothing
         (`rejected`). A rejected sample is tried again by the next run.
     """
-    samples, names = plan.part(part), open_names(plan.deidentify)
+    samples, names = plan.part(part), names_for(plan.deidentify)
     record.use(f"expression/{plan.spec}")
     record.use(plan.index)
     results: list[dict[str, Any]] = []
@@ -49,16 +49,14 @@ def quantify_part(
 
         for done, planned in enumerate(samples):
             record.advance(done, len(samples), "samples")
-            try:
-                results.append({"subject": planned.subject, **json.loads(store.get_bytes(planned.key))})
+            if (earlier := committed(store, planned.key)) is not None:
+                results.append({"subject": planned.subject, **earlier})
                 continue
-            except ObjectMissing:
-                made += 1
+            made += 1
             try:
                 result = _quantify(Sample(**names.opened(planned.sealed)), index(), planned.key, store)
             except Unusable as verdict:
-                rejected = {"rule": verdict.rule, "evidence": verdict.evidence, "remedy": verdict.remedy}
-                result = {"rejected": rejected}
+                result = {"rejected": verdict.document()}
             results.append({"subject": planned.subject, **result})
     record.reused = made == 0
     record.facts = {"samples_made": made, "samples_reused": len(samples) - made}
@@ -84,11 +82,7 @@ def _quantify(sample: Sample, index: Path, key: str, store: ObjectStore) -> Mapp
         with suppress(PreconditionFailed):  # the same bytes
             store.put_file(table_key, path, if_absent=True)
     result = {"uri": store.uri(table_key), "sha256": sha256, "quality": asdict(quality)}
-    try:
-        store.put_bytes(key, canonical_json(result).encode(), if_absent=True)
-    except PreconditionFailed:
-        return dict(json.loads(store.get_bytes(key)))
-    return result
+    return dict(commit(store, key, result))
 
 
 def _mates(sample: Sample, scratch: Path) -> tuple[Path, Path]:

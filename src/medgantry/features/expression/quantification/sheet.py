@@ -48,14 +48,7 @@ def read_sheet(data: bytes, uri: str, names: Names) -> Sheet:
             _check_line(sample, patients, files)
             samples[sample] = _marks(sample)
         except Unusable as verdict:
-            entries[item] = Entry(
-                item=item,
-                step=STEP,
-                verdict="rejected",
-                rule=verdict.rule,
-                evidence=verdict.evidence,
-                remedy=verdict.remedy,
-            )
+            entries[item] = verdict.entry(item, STEP)
     return Sheet(samples=samples, entries=list(entries.values()))
 
 

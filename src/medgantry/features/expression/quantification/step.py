@@ -7,7 +7,6 @@ from medgantry import ledger
 from medgantry.documents import write_document
 from medgantry.errors import InvalidInput
 from medgantry.features.expression.quantification.index import keep_index
-from medgantry.features.expression.quantification.naming import open_names
 from medgantry.features.expression.quantification.places import bring
 from medgantry.features.expression.quantification.plan import ExpressionPlan, plan_samples
 from medgantry.features.expression.quantification.quantify import quantify_part
@@ -15,6 +14,7 @@ from medgantry.features.expression.quantification.receipt import RECEIPT, RECEIP
 from medgantry.features.expression.quantification.reference import Reference, read_reference
 from medgantry.features.expression.quantification.salmon import salmon_version
 from medgantry.features.expression.quantification.sheet import STEP, read_sheet
+from medgantry.ingest.dicom.names import names_for
 from medgantry.steps import step
 from medgantry.storage import ObjectStore
 from medgantry.storage.files import read_bytes
@@ -25,7 +25,7 @@ def plan(
 ) -> list[int]:
     """Judge the sheet, index the transcripts and write a plan; returns the indices of the fan-out's tasks."""
     with step(STEP) as record, TemporaryDirectory(prefix="medgantry-") as scratch:
-        folder, store, names = Path(scratch), ObjectStore.from_environment(), open_names(deidentify)
+        folder, store, names = Path(scratch), ObjectStore.from_environment(), names_for(deidentify)
         listed = read_sheet(read_bytes(sheet), sheet, names)
         if not listed.samples:
             raise InvalidInput(

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from medgantry.errors import InvalidInput
-from medgantry.features.expression.quantification.naming import open_names
 from medgantry.features.expression.quantification.sheet import read_sheet
+from medgantry.ingest.dicom.names import names_for
 from medgantry.storage import ObjectStore
 
-NAMES = open_names("none")
+NAMES = names_for("none")
 
 
 def judged(folder: Path, text: str) -> dict[str, str]:

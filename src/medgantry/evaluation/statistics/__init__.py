@@ -1,1 +1,0 @@
-"""Intervals of what evaluation measures; patients, not images, are the independent unit."""

@@ -1,0 +1,1 @@
+"""Ingest of pairs of volumes that are to be registered."""

@@ -1,0 +1,5 @@
+"""`python -m medgantry.phantoms.spleen`."""
+
+from medgantry.phantoms.spleen.command_line import main
+
+main()

@@ -1,0 +1,1 @@
+"""Estimates and their intervals; patients, not images, are the independent unit."""

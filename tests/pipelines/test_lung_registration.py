@@ -1,0 +1,113 @@
+"""The whole pipeline on phantoms, as a person runs it: real S3 and MLflow."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from medgantry.phantoms.lung_pairs import write_pairs
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+
+ROOT = Path(__file__).parents[2]
+OVERRIDE = {
+    "epochs": 25,
+    "batch_size": 2,
+    "learning_rate": 0.002,
+    "spacing": [8, 8, 8],
+    "depth": 3,
+    "finest": 0,
+}
+
+
+def run(folder, source, *settings, **override):
+    """Run in a folder of its own, so that `.medgantry` is new; returns (exit code, JSON, stderr)."""
+    command = [sys.executable, "-m", "pipelines", "run", "lung_registration", "--json"]
+    for setting in (f"source={source}", f"override={json.dumps(OVERRIDE | override)}", *settings):
+        command += ["-p", setting]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("laptop")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "pairs"
+    write_pairs(folder, pairs=28, damaged=4, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(folder, source):
+    code, document, errors = run(folder, source)
+    assert code == 0, errors
+    return document
+
+
+def test_registered_pairs_overlap_more_and_space_does_not_fold(first):
+    found = {
+        name: value["all"]
+        for name, value in first["metrics"].items()
+        if isinstance(value, dict) and "all" in value
+    }
+    print({name: round(value["estimate"], 4) for name, value in found.items()})
+    assert found["mask_dice_gain"]["estimate"] >= 0.10
+    assert found["mask_dice_gain"]["low"] > 0
+    assert found["folded_share"]["estimate"] < 0.01
+    assert found["landmark_error_mm"]["estimate"] < 0.6 * found["landmark_error_before_mm"]["estimate"]
+
+
+def test_damaged_pairs_are_verdicts_and_the_model_is_registered(first):
+    assert first["state"] == "succeeded"
+    assert {row["item"] for row in first["ledger"]["entries"]} == {
+        f"LungPhantom_{number:04d}_0000_0001" for number in (25, 26, 27, 28)
+    }
+    assert (first["model"]["version"], first["registration"]["promoted"]) == (1, True)
+
+
+def test_the_kept_displacement_is_the_one_that_was_judged(folder, first, source):
+    runs = folder / ".medgantry/runs" / first["run_id"]
+    evaluation = max(runs.rglob("metrics.json"), key=os.path.getmtime).parent
+    row = pq.read_table(evaluation / "cases.parquet").to_pylist()[0]
+    field = nib.load(evaluation / f"predictions/{row['case_id']}.nii.gz")
+    stem = row["case_id"].removesuffix("_0000_0001")
+    fixed, moving = (
+        np.loadtxt(source / f"keypointsTr/{stem}_{state}.csv", delimiter=",") for state in ("0000", "0001")
+    )
+    nearest = np.round(fixed).astype(int)
+    steps = np.asarray(field.dataobj)[tuple(nearest.T)][:, 0]  # mm, right, anterior, superior
+    places = [points @ field.affine[:3, :3].T for points in (fixed, moving)]
+    error = np.linalg.norm(places[0] + steps - places[1], axis=1).mean()
+    assert error == pytest.approx(row["landmark_error_mm"], abs=0.5)
+
+
+def test_a_second_run_reuses_and_a_worse_candidate_is_not_promoted(folder, source, first):
+    code, again, errors = run(folder, source)
+    assert code == 0, errors
+    reused = {row["step"] for row in again["steps"] if row["reused"]}
+    assert {"ingest_pairs", "split_cohort", "preprocess_shard", "train", "evaluate", "register"} <= reused
+    assert again["metrics"] == first["metrics"]
+
+    code, worse, errors = run(folder, source, epochs=1, learning_rate=1e-6)
+    assert code == 0, errors
+    assert (worse["registration"]["version"], worse["registration"]["promoted"]) == (2, False)
+    # Five patients are too few to tell two models apart: what is not known speaks against the candidate.
+    assert "5 groups are new to both, at least 10 are needed" in worse["registration"]["reason"]
