@@ -129,14 +129,17 @@ class NodeCache:
                 return True
         return False
 
-    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+    def _files(self) -> list[tuple[Path, os.stat_result]]:
         """Shards, and those that are being fetched or were when their process was killed."""
-        for pattern in ("*.safetensors", "*.partial"):
+        found: dict[str, tuple[Path, os.stat_result]] = {}
+        # In this order: a shard that gets its final name while we look is met under one of them, never under none.
+        for pattern in ("*.partial", "*.safetensors"):
             for path in self._folder.glob(pattern):
                 try:
-                    yield path, path.stat()
+                    found[path.stem] = path, path.stat()
                 except FileNotFoundError:  # renamed or removed while we looked
                     continue
+        return list(found.values())
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Shards on a node: once, checked, within the budget, pinned by the living only."""
 
+import fcntl
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -166,6 +168,7 @@ def test_the_pins_of_a_killed_process_do_not_stay_nor_does_what_it_half_fetched(
 
 def test_many_readers_of_a_small_cache_see_whole_shards_and_keep_the_budget(shards, tmp_path):
     folder, budget = tmp_path / "cache", room(shards, 3)
+    folder.mkdir()
     wanted = [(tmp_path / f"{number}.safetensors").read_bytes() for number in range(6)]
     largest, failures = [], []
 
@@ -181,9 +184,11 @@ def test_many_readers_of_a_small_cache_see_whole_shards_and_keep_the_budget(shar
 
     def watch():
         while any(thread.is_alive() for thread in threads):
-            # One look: between two, a shard goes and another comes.
-            names = os.listdir(folder) if folder.exists() else []
-            largest.append(sum(name.endswith((".safetensors", ".partial")) for name in names))
+            # Nothing comes or goes for want of room while this lock is held, but a shard may get its final name.
+            with (folder / ".room.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                names = [Path(name) for name in os.listdir(folder)]
+            largest.append(len({name.stem for name in names if name.suffix in (".safetensors", ".partial")}))
 
     threads = [threading.Thread(target=read, args=(offset,)) for offset in range(3)]
     watching = threading.Thread(target=watch)
