@@ -25,8 +25,8 @@ demo: $(VENV)/ready  ## Phantoms to a served, evaluated, registered model, in on
 run: $(VENV)/ready  ## A pipeline on your data: make run NAME=brain_tumor_segmentation ARGS='-p source=/data/Task01_BrainTumour'
 	$(PY) -m pipelines run $(NAME) $(ARGS)
 
-test: $(VENV)/ready  ## All tests, with real servers (CI runs this, through check)
-	$(PY) -m pytest
+test: $(VENV)/ready  ## All tests, with real servers, a core to each of up to four runners (CI runs this, through check)
+	$(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 e2e: $(VENV)/ready  ## Only the whole pipelines
 	$(PY) -m pytest -m "e2e and not soak"
