@@ -1,57 +1,84 @@
-"""The body that every segmentation of volumes has: from files to a served, evaluated, registered model.
+"""What every segmentation of volumes is: a pipeline from files to a served, evaluated, registered model."""
 
-A Python function and no pipeline of its own, so that the steps are those of the pipeline that calls it.
-"""
-
+import inspect
 from typing import Any
+
+from kfp import dsl
+from kfp.dsl.base_component import BaseComponent
 
 from components.ingest_nifti import ingest_nifti
 from components.open_bundle import open_bundle
 from components.split_cohort import split_cohort
+from components.summarize_run import summarize_run
 from pipelines.publishing import publishing
 from pipelines.resources import heavy, light
 from pipelines.training_folds import training_folds
 
 
-def segment_volumes(
+def segmentation(*, name: str, description: str, **defaults: str) -> BaseComponent:
+    """A pipeline of its own name and defaults with the parameters and the steps that all segmentations share.
+
+    Args:
+        name: In Kubeflow.
+        description: In Kubeflow.
+        **defaults: Of parameters of `_segment_volumes`: another one than there, or one where there is none.
+    """
+    shared = inspect.signature(_segment_volumes)
+    shared.bind_partial(**defaults)  # a name that is no parameter's is an error
+
+    def pipeline(*values: Any) -> None:
+        with dsl.ExitHandler(light(summarize_run())):
+            _segment_volumes(**dict(zip(shared.parameters, values, strict=True)))
+
+    # KFP reads a pipeline's parameters off its signature.
+    pipeline.__signature__ = shared.replace(  # type: ignore[attr-defined]
+        parameters=[
+            parameter.replace(default=defaults.get(parameter.name, parameter.default))
+            for parameter in shared.parameters.values()
+        ]
+    )
+    return dsl.pipeline(name=name, description=description)(pipeline)
+
+
+def _segment_volumes(
     *,
-    source: Any,
-    source_md5: Any,
-    layout: Any,
-    labels: Any,
-    regions: Any,
-    max_rejected: Any,
-    validation: Any,
-    test: Any,
-    split_assignment: Any,
-    accepted_duplicates: Any,
-    folds: Any,
-    rule: Any,
-    test_time_augmentation: Any,
-    bundle: Any,
-    trust_bundle: Any,
-    override: Any,
-    shard_mib: Any,
-    seed: Any,
-    ranks: Any,
-    train_options: Any,
-    launcher: Any,
-    queue: Any,
-    cpu: Any,
-    memory: Any,
-    train_memory: Any,
-    gpus: Any,
-    model_name: Any,
-    min_gain: Any,
-    max_subgroup_drop: Any,
-    target: Any,
-    canary: Any,
-    mode: Any,
-    replicas: Any,
-    serve_memory: Any,
-    serve_gpus: Any,
+    source: str,
+    source_md5: str = "",
+    layout: str = "auto",
+    labels: str = "",
+    regions: str = "",
+    max_rejected: float = 0.2,
+    validation: float = 0.2,
+    test: float = 0.2,
+    split_assignment: str = "",
+    accepted_duplicates: str = "",
+    folds: int = 1,
+    rule: str = "mean",
+    test_time_augmentation: str = "none",
+    bundle: str,
+    trust_bundle: bool = False,
+    override: str = "",
+    shard_mib: float = 256.0,
+    seed: int = 0,
+    ranks: int = 1,
+    train_options: str = "",
+    launcher: str = "auto",
+    queue: str = "",
+    cpu: str = "4",
+    memory: str = "8Gi",
+    train_memory: str = "16Gi",
+    gpus: int = 0,
+    model_name: str,
+    min_gain: float = 0.0,
+    max_subgroup_drop: float = 0.05,
+    target: str = "auto",
+    canary: int = 100,
+    mode: str = "Knative",
+    replicas: str = "1-1",
+    serve_memory: str = "8Gi",
+    serve_gpus: int = 0,
 ) -> None:
-    """Add the steps to the pipeline that is being written; the arguments are its parameters, by the same names."""
+    """Add the steps to the pipeline that is being written; inside, the arguments are its parameters."""
     opened = light(open_bundle(uri=bundle, override=override, trust=trust_bundle))
     ingested = ingest_nifti(
         source=source,

@@ -3,12 +3,44 @@
 A pipeline of its own because KFP does not bring a parameter that only sizes a task into an exit handler.
 """
 
+from typing import Any
+
 from kfp import dsl
+from kfp.dsl.pipeline_task import PipelineTask
 
 from components.train import train
 from medgantry.artifacts import Bundle, Cohort
 from pipelines.preprocessing import preprocessing
 from pipelines.resources import with_retries, workers
+
+
+def train_on(
+    shards: Any,
+    *,
+    cohort: Any,
+    bundle: Any,
+    seed: int,
+    ranks: int,
+    train_options: str,
+    launcher: str,
+    queue: str,
+    cpu: str,
+    memory: str,
+    gpus: int,
+) -> PipelineTask:
+    """Add the training itself to the pipeline that is being written, on pods of `cpu`, `memory` and `gpus`."""
+    trained = train(
+        cohort=cohort,
+        shards=shards,
+        bundle=bundle,
+        seed=seed,
+        ranks=ranks,
+        options=train_options,
+        launcher=launcher,
+        queue=queue,
+    )
+    with_retries(workers(trained, cpu, memory, gpus))
+    return trained
 
 
 @dsl.pipeline(
@@ -34,15 +66,17 @@ def training(
     shards = preprocessing(
         cohort=cohort, bundle=bundle, shard_mib=shard_mib, max_rejected=max_rejected, memory=memory
     )
-    trained = train(
+    trained = train_on(
+        shards.output,
         cohort=cohort,
-        shards=shards.output,
         bundle=bundle,
         seed=seed,
         ranks=ranks,
-        options=train_options,
+        train_options=train_options,
         launcher=launcher,
         queue=queue,
+        cpu=cpu,
+        memory=train_memory,
+        gpus=gpus,
     )
-    with_retries(workers(trained, cpu, train_memory, gpus))
     return trained.outputs["trained"]

@@ -8,10 +8,10 @@ from kfp import dsl
 from components.combine_folds import combine_folds
 from components.plan_folds import plan_folds
 from components.take_fold import take_fold
-from components.train import train
 from medgantry.artifacts import Bundle, Cohort, ShardSet
 from pipelines.preprocessing import preprocessing
-from pipelines.resources import light, with_retries, workers
+from pipelines.resources import light
+from pipelines.training import train_on
 
 
 @dsl.pipeline(name="training-fold", description="One network of a cross-validation.")
@@ -33,17 +33,19 @@ def training_fold(
 ) -> Bundle:
     """Train on all folds but one, on pods of `cpu`, `memory` and `gpus`."""
     taken = light(take_fold(cohort=cohort, folds=folds, index=index, seed=seed, stratify_by=stratify_by))
-    trained = train(
+    trained = train_on(
+        shards,
         cohort=taken.outputs["taken"],
-        shards=shards,
         bundle=bundle,
         seed=seed,
         ranks=ranks,
-        options=train_options,
+        train_options=train_options,
         launcher=launcher,
         queue=queue,
+        cpu=cpu,
+        memory=memory,
+        gpus=gpus,
     )
-    with_retries(workers(trained, cpu, memory, gpus))
     return trained.outputs["trained"]
 
 

@@ -2,13 +2,11 @@
 
 from kfp import dsl
 
-from components.evaluate import evaluate
 from components.ingest_pairs import ingest_pairs
 from components.open_bundle import open_bundle
-from components.open_champion import open_champion
-from components.register import register
 from components.split_cohort import split_cohort
 from components.summarize_run import summarize_run
+from pipelines.publishing import judge_and_register
 from pipelines.resources import heavy, light
 from pipelines.training import training
 
@@ -32,6 +30,7 @@ def lung_registration(
     shard_mib: float = 256.0,
     seed: int = 0,
     ranks: int = 1,
+    train_options: str = "",
     launcher: str = "auto",
     queue: str = "",
     cpu: str = "4",
@@ -66,6 +65,7 @@ def lung_registration(
             max_rejected=max_rejected,
             seed=seed,
             ranks=ranks,
+            train_options=train_options,
             launcher=launcher,
             queue=queue,
             cpu=cpu,
@@ -73,17 +73,12 @@ def lung_registration(
             train_memory=train_memory,
             gpus=gpus,
         )
-        champion = light(open_champion(model_name=model_name))
-        judged = evaluate(
-            cohort=cohort, bundle=trained.output, champion=champion.outputs["champion"], seed=seed
-        )
-        heavy(judged, memory)
-        registered = register(
-            bundle=trained.output,
+        judge_and_register(
             cohort=cohort,
-            evaluation=judged.outputs["evaluation"],
+            bundle=trained.output,
             model_name=model_name,
+            seed=seed,
             min_gain=min_gain,
             max_subgroup_drop=max_subgroup_drop,
+            memory=memory,
         )
-        light(registered)

@@ -24,6 +24,7 @@ from medgantry.bundles.stages import (
     transforms_id,
 )
 from medgantry.errors import InvalidBundle
+from medgantry.transforms.flattened import flattened
 from medgantry.transforms.replacement import replace_proved
 
 _REPLACED = frozenset(
@@ -55,7 +56,6 @@ class Recipe:
         bundle: Any that `open_bundle` let pass.
         regions: Output -> label codes, of the cohort; goes to the id `regions` of a config that has it.
         class_counts: Training cases of each output; goes to the id `class_counts`.
-        trainer: Arguments of the trainer that replace the config's, such as `amp`.
         device: This process's GPU, which takes the place of the one that a config names; None for none.
 
     Raises:
@@ -67,7 +67,6 @@ class Recipe:
         bundle: Bundle,
         regions: Mapping[str, list[int]],
         class_counts: Sequence[int] = (),
-        trainer: Mapping[str, Any] | None = None,
         device: torch.device | None = None,
     ) -> None:
         config = dict(bundle.train_config)
@@ -78,7 +77,6 @@ class Recipe:
         if device is not None and isinstance(config.get("optimizer"), Mapping):
             config["optimizer"] = with_fused(config["optimizer"])
         self._bundle = bundle
-        self._arguments = dict(trainer or {})
         self.config: Mapping[str, Any] = config
         self.parser = make_parser(bundle, config)
         self.device = torch.device(part(self.parser, "device"))
@@ -99,7 +97,7 @@ class Recipe:
 
     @cached_property
     def _stages(self) -> tuple[list[Any], list[Any]]:
-        transforms = _flat(part(self.parser, transforms_id(self.config)))
+        transforms = flattened(part(self.parser, transforms_id(self.config)))
         first = next((index for index, item in enumerate(transforms) if _is_random(item)), len(transforms))
         named = deterministic_count(self.config)
         first = first if named is None else min(first, named)
@@ -128,7 +126,7 @@ class Recipe:
         trainer = dict(follow(self.config, look_up(self.config, identity)))
         for name in _ONLY_REPORTS:
             trainer.pop(name, None)
-        trainer |= {"decollate": False, **self._arguments}
+        trainer["decollate"] = False
         handlers = follow(self.config, trainer.get("train_handlers")) or []
         kept = [item for item in handlers if _name_of(follow(self.config, item)) not in _REPLACED]
         trainer["train_handlers"] = kept
@@ -170,20 +168,11 @@ class Recipe:
             made = part(self.parser, "validate#postprocessing")
         else:
             made = part(self._inference, "postprocessing")
-        return Compose([item for item in _flat(made) if not isinstance(item, InvertD | SaveImageD)])
+        return Compose([item for item in flattened(made) if not isinstance(item, InvertD | SaveImageD)])
 
 
 def _name_of(config: Any) -> str:
     return str(config.get("_target_", "")).rpartition(".")[2] if isinstance(config, Mapping) else ""
-
-
-def _flat(transforms: Any) -> list[Any]:
-    """A pipeline's transforms without nesting; one that chooses among several (`OneOf`) stays one."""
-    if type(transforms) is Compose:
-        transforms = transforms.transforms
-    if not isinstance(transforms, list | tuple):
-        return [transforms]
-    return [item for transform in transforms for item in _flat(transform)]
 
 
 def _is_random(transform: Any) -> bool:

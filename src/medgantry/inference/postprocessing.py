@@ -4,7 +4,7 @@ A bundle that puts its answer back itself (`Invertd`, as those of MONAI's Model 
 do it, from the affines: docs/decisions/0005.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from monai.data import MetaTensor
 from monai.transforms import Activationsd, AsDiscreted, Compose, Invertd, SaveClassificationd, SaveImaged
 
 from medgantry.errors import InvalidBundle
+from medgantry.transforms.flattened import flattened
 
 PRED = "pred"
 
@@ -62,7 +63,7 @@ def take_apart(postprocessing: Compose) -> Postprocessing:
     Raises:
         InvalidBundle: If it neither inverts by itself nor is of the few transforms that we put in their places.
     """
-    transforms = [item for item in _flat(postprocessing) if not isinstance(item, SaveImaged)]
+    transforms = [item for item in flattened(postprocessing) if not isinstance(item, SaveImaged)]
     activations: list[Any] = []
     while transforms and isinstance(transforms[0], Activationsd):
         activations.append(transforms.pop(0))
@@ -91,12 +92,4 @@ def take_apart(postprocessing: Compose) -> Postprocessing:
 def scores_only(postprocessing: Compose) -> Compose:
     """A classification's post-processing up to its probabilities: neither discrete nor saved."""
     others = (AsDiscreted, SaveImaged, SaveClassificationd)
-    return Compose([item for item in _flat(postprocessing) if not isinstance(item, others)])
-
-
-def _flat(transform: Any) -> Iterator[Any]:
-    if type(transform) is not Compose:
-        yield transform
-        return
-    for item in transform.transforms:
-        yield from _flat(item)
+    return Compose([item for item in flattened(postprocessing) if not isinstance(item, others)])

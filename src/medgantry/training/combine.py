@@ -1,6 +1,5 @@
 """The networks of a cross-validation's folds as one bundle: an ensemble."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +14,8 @@ from medgantry.fingerprint import canonical_json, hash_value
 from medgantry.steps import step
 from medgantry.storage.folders import replace_folder
 from medgantry.training.calibrate import calibrate
-from medgantry.training.history import History
+from medgantry.training.history import HISTORY, History
 
-HISTORY = "history.json"
 _SHARED = ("cohort_hash", "shards_hash", "bundle_hash")
 """What the folds of one cross-validation have in common."""
 
@@ -40,7 +38,7 @@ def combine_folds_step(
             "members": len(bundles),
             "rule": rule,
             "test_time_augmentation": test_time_augmentation,
-            "scores": [_score(_history(bundle)) for bundle in bundles],
+            "scores": [_score(History.open(bundle.folder)) for bundle in bundles],
             "model_hash": made.model_hash,
         }
 
@@ -73,7 +71,7 @@ def combine_folds(
     shutil.copytree(bundles[0].folder, beside)
     if len(bundles) > 1 or test_time_augmentation != "none":
         _check_task(bundles[0], rule)
-        histories = [_history(bundle) for bundle in bundles]
+        histories = [History.open(bundle.folder) for bundle in bundles]
         for name in (WEIGHTS, HISTORY):
             (beside / name).unlink()
         for index, bundle in enumerate(bundles):
@@ -145,10 +143,6 @@ def _provenance(cohort: Cohort, bundles: Sequence[Bundle], histories: Sequence[H
         "groups": sorted({group for one in known for group in one["groups"]}),
         "folds": folds,
     }
-
-
-def _history(bundle: Bundle) -> History:
-    return History.from_document(json.loads((bundle.folder / HISTORY).read_text()))
 
 
 def _score(history: History) -> float | None:

@@ -1,10 +1,16 @@
 """The curves of a training: one point per epoch."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
+from medgantry.fingerprint import canonical_json
 from medgantry.tracking import TrackedRun
+
+HISTORY = "history.json"
+"""In the folder of a bundle that we trained."""
 
 
 @dataclass(kw_only=True)
@@ -32,6 +38,15 @@ class History:
         if values["best_metric"] is None:
             values["best_metric"] = float("-inf")
         return cls(**values)
+
+    def save(self, folder: Path) -> None:
+        """Write the curves into a bundle's folder."""
+        (folder / HISTORY).write_text(canonical_json(self.document()))
+
+    @classmethod
+    def open(cls, folder: Path) -> "History":
+        """The curves of the bundle in a folder."""
+        return cls.from_document(json.loads((folder / HISTORY).read_text()))
 
 
 def log_history(tracked: TrackedRun, history: History) -> None:

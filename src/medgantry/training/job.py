@@ -54,6 +54,11 @@ class Job:
         """The job's folder in the store."""
         return f"training/{self.key}"
 
+    @property
+    def result(self) -> str:
+        """The trained bundle's folder in the store; it exists only when training succeeded."""
+        return f"{self.prefix}/bundle"
+
     def tracked_as(self, run: str) -> str:
         """The run to track this training in: folds of one pipeline run have curves of their own."""
         return run if self.fold < 0 else f"{run}/fold-{self.fold}"

@@ -49,11 +49,12 @@ class Rank:
         self.validation = validation_of(bundle, self.recipe)
         self.outcome = Outcome(self.validation.metric)
         self.checkpoints: Checkpoints | None = None
+        self.tracked: TrackedRun | None = None
         self.watching: Watching | None = None
         if self.number == 0:
             self.checkpoints = Checkpoints(store, f"{job.prefix}/checkpoints")
-            tracked = TrackedRun(job.tracked_as(run_id()))
-            self.watching = Watching(job, self.validation, self.feed.reader, tracked, self.processes)
+            self.tracked = TrackedRun(job.tracked_as(run_id()))
+            self.watching = Watching(job, self.validation, self.feed.reader, self.tracked, self.processes)
 
     def begin(self, network: torch.nn.Module) -> None:
         """Load what the bundle brings: weights of another task, or of its own."""

@@ -15,8 +15,6 @@ from medgantry.training.calibrate import calibrate
 from medgantry.training.job import Job
 from medgantry.training.outcome import Outcome
 
-HISTORY = "history.json"
-
 
 def publish_result(job: Job, bundle: Bundle, outcome: Outcome, store: ObjectStore) -> None:
     """Complete a bundle's folder and publish it below the job's prefix, where it says that the training succeeded."""
@@ -24,7 +22,7 @@ def publish_result(job: Job, bundle: Bundle, outcome: Outcome, store: ObjectStor
     (folder / WEIGHTS).parent.mkdir(exist_ok=True)
     (folder / PRETRAINED).unlink(missing_ok=True)
     torch.save(outcome.best_weights, folder / WEIGHTS)
-    (folder / HISTORY).write_text(canonical_json(history.document()))
+    history.save(folder)
     provenance: Mapping[str, Any] = {
         **job.provenance,
         "training": job.key,
@@ -37,7 +35,7 @@ def publish_result(job: Job, bundle: Bundle, outcome: Outcome, store: ObjectStor
         provenance = {**provenance, "calibration": calibrate(bundle, history.validation)}
     (folder / PROVENANCE).write_text(canonical_json(provenance))
     write_config(folder, "metadata", _metadata(bundle, job, outcome))
-    publish_folder(store, f"{job.prefix}/bundle", folder)
+    publish_folder(store, job.result, folder)
 
 
 def _metadata(bundle: Bundle, job: Job, outcome: Outcome) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The training step: reuse, or launch and wait for the worker's own result."""
 
-import json
 from pathlib import Path
 
 from medgantry.bundles import Bundle
@@ -15,9 +14,6 @@ from medgantry.training.job import Job, make_job
 from medgantry.training.launchers.choose import launch
 from medgantry.training.launchers.placement import Placement
 from medgantry.training.options import TrainOptions
-
-RESULT = "bundle"
-"""The result's folder below the job's prefix; it exists only when training succeeded."""
 
 
 def train(
@@ -57,15 +53,15 @@ def train(
     record.use(f"shards/{shards.spec}")
     tracked = TrackedRun(job.tracked_as(run_id()))
     _describe(tracked, job, bundle)
-    record.reused = folder_exists(store, f"{job.prefix}/{RESULT}")
+    record.reused = folder_exists(store, job.result)
     if not record.reused:
         publish_folder(store, f"{job.prefix}/input", bundle.folder)
         job.save(store)
         launch(launcher, job, placement, record)
-        if not folder_exists(store, f"{job.prefix}/{RESULT}"):
+        if not folder_exists(store, job.result):
             raise MedgantryError("The workers ended without a result.", "Look at the step's log.")
-    fetch_folder(store, f"{job.prefix}/{RESULT}", output)
-    history = History.from_document(json.loads((output / "history.json").read_text()))
+    fetch_folder(store, job.result, output)
+    history = History.open(output)
     log_history(tracked, history)
     record.facts |= {"training": job.key, "best_epoch": history.best_epoch, "mlflow_run": tracked.run_id}
     return history

@@ -13,9 +13,7 @@ from torch.distributed.elastic.multiprocessing.errors import record
 from medgantry.bundles import Bundle
 from medgantry.bundles.runnable import ENTRY_POINT
 from medgantry.processes import die_with_parent
-from medgantry.steps import run_id
 from medgantry.storage import ObjectStore, fetch_folder
-from medgantry.tracking import TrackedRun
 from medgantry.training.job import Job
 from medgantry.training.rank import Rank
 from medgantry.training.scripted import run_script
@@ -37,7 +35,7 @@ def main(key: str) -> None:
         folder = Path(name) / "bundle"
         fetch_folder(store, f"{job.prefix}/input", folder)
         rank = Rank(job, Bundle(folder), cache, store)
-        monitor = TrackedRun(job.tracked_as(run_id())).system_metrics() if rank.number == 0 else None
+        monitor = rank.tracked.system_metrics() if rank.tracked else None
         try:
             if ENTRY_POINT in rank.recipe.config:
                 run_script(rank)

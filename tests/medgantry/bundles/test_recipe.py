@@ -56,8 +56,17 @@ def batches(recipe):
     return DataLoader(samples, batch_size=recipe.batch_size)
 
 
+def with_trainer(bundle, **arguments):
+    """The bundle, with other arguments of its trainer."""
+    config = bundle.train_config
+    trainer = config["trainer"] if "trainer" in config else config["train"]["trainer"]
+    trainer |= arguments
+    (bundle.folder / "configs/train.json").write_text(json.dumps(config))
+    return type(bundle)(bundle.folder)
+
+
 def test_the_bundles_own_trainer_trains_from_our_loader_without_its_handlers_that_report(spleen):
-    recipe = Recipe(spleen, {}, trainer={"amp": False, "max_epochs": 2})
+    recipe = Recipe(with_trainer(spleen, amp=False, max_epochs=2), {})
     trainer = recipe.trainer(batches(recipe))
     before = [parameter.clone() for parameter in trainer.network.parameters()]
     trainer.run()
@@ -79,7 +88,7 @@ def test_the_scheduler_is_the_one_that_the_trainer_steps(spleen):
     }
     config["train"]["handlers"] = [handler, *config["train"]["handlers"]]
     (spleen.folder / "configs/train.json").write_text(json.dumps(config))
-    recipe = Recipe(type(spleen)(spleen.folder), {}, trainer={"max_epochs": 2})
+    recipe = Recipe(with_trainer(type(spleen)(spleen.folder), max_epochs=2), {})
     trainer = recipe.trainer(batches(recipe))
     trainer.run()
     assert recipe.scheduler().optimizer is trainer.optimizer
@@ -139,7 +148,7 @@ def test_a_trainer_may_lie_at_the_top_as_in_the_zoos_templates(spleen):
     bundle = open_bundle(
         str(spleen.folder), '{"epochs": 1, "batch_size": 4}', spleen.folder.parent / "opened", trust=True
     )
-    recipe = Recipe(bundle, {}, trainer={"amp": False})
+    recipe = Recipe(with_trainer(bundle, amp=False), {})
     assert names(recipe.random) == ["RandCropByPosNegLabeld"]
     trainer = recipe.trainer(batches(recipe))
     trainer.run()
