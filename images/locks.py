@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = {
     "data": ["dicom", "track", "tracking-server"],  # MLflow's server runs from it too
     "torch": ["track", "train", "cluster"],
-    "serve": ["track", "train", "cluster", "serve"],
+    "serve": ["track", "train", "cluster", "serve", "dicom"],
     "features": ["dicom", "track", "features", "feature-store"],
     "genomics": ["dicom"],
 }

@@ -51,8 +51,9 @@ class Processes:
     def serve(self, name: str, prefix: str, log: Path) -> "ServerProcess":
         """Start one on a free port; it gets a session of its own, as a server that is kept outlives us."""
         port = _free_port()
-        command = [sys.executable, "-m", "medgantry.serving.server", "--name", name]
-        command += ["--prefix", prefix, "--port", str(port), "--host", "127.0.0.1"]
+        command = [sys.executable, "-m", "medgantry.serving", "--name", name]
+        command += ["--prefix", prefix, "--host", "127.0.0.1"]
+        command += ["--port", str(port), "--grpc-port", str(_free_port())]
         environment = {**os.environ, **self._environment}
         environment.pop("MEDGANTRY_TETHERED", None)
         with log.open("wb") as stream:

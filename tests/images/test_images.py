@@ -35,7 +35,7 @@ WORKS = {
         "python -c 'import medgantry.inference.predict'",
         "python -c 'import medgantry.evaluation.step, medgantry.evaluation.classification.explanations'",
     ),
-    "serve": ("python -m kfp.dsl.executor_main --help", "python -m medgantry.serving.server --help"),
+    "serve": ("python -m kfp.dsl.executor_main --help", "python -m medgantry.serving --help"),
     "features": (
         "python -m kfp.dsl.executor_main --help",
         "python -c 'from medgantry.features.store.feast_library import load_feast; load_feast()'",

@@ -12,6 +12,7 @@ from medgantry.cohort import Cohort
 from medgantry.dicom.export.segmentation import Algorithm, Segment, segments_of
 from medgantry.documents import write_document
 from medgantry.errors import InvalidBundle, MedgantryError, SourceUnavailable, StoreUnavailable
+from medgantry.exporting.algorithm import algorithm_of
 from medgantry.exporting.case import export_case
 from medgantry.exporting.target import open_target
 from medgantry.fingerprint import hash_file, hash_value
@@ -33,11 +34,7 @@ def export_step(
         if not regions:
             raise InvalidBundle(f"{bundle.folder.name} does not say which labels its regions are made of.")
         segments = segments_of(bundle.metadata, bundle.outputs)
-        algorithm = Algorithm(
-            name=str(bundle.metadata.get("name", bundle.folder.name))[:64],
-            version=f"{bundle.metadata['version']}+{bundle.weights_hash[:8]}"[:64],
-        )
-        exporter = _Exporter(cohort, regions, segments, algorithm, measurements, target)
+        exporter = _Exporter(cohort, regions, segments, algorithm_of(bundle), measurements, target)
         rows: list[dict[str, Any]] = []
         entries: list[Entry] = []
         for done, case in enumerate(cohort.cases):

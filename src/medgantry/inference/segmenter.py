@@ -89,6 +89,11 @@ class Segmenter:
         self._labelling = Labelling(bundle, self.regions, self._postprocessing)
         self._each_member = each_member
 
+    @property
+    def several(self) -> bool:
+        """Whether several answers are made into one, which then has an uncertainty."""
+        return self._loaded.voices > 1
+
     def predict_case(self, item: Mapping[str, Path | list[Path]]) -> Segmentation:
         """Predict one case.
 
@@ -115,10 +120,9 @@ class Segmenter:
             mean.add(answer, ensemble.shares[number] if ensemble else 1.0)
             if votes or self._each_member:
                 members.append(self._labelling.label(answer, image, *grid, unsure=False)[0])
-        several = self._loaded.voices > 1
-        if several:
+        if self.several:
             _check_probabilities(mean.value)
-        labels, uncertainty = self._labelling.label(mean.value, image, *grid, unsure=several)
+        labels, uncertainty = self._labelling.label(mean.value, image, *grid, unsure=self.several)
         header = reference.header.copy()
         header.set_data_shape(grid[0])
         return Segmentation(

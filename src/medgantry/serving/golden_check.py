@@ -53,13 +53,14 @@ def check_golden(endpoint: Endpoint, release: Release, store: ObjectStore) -> Go
             seconds, answer = _ask(endpoint, wanted, {"inputs": _inputs(golden, release, store)})
             difference = _compare_classes(answer, golden)
         else:
-            key = f"deployments/{endpoint.model}.golden.nii.gz"
+            prefix = f"predictions/golden/{endpoint.model}"
             request = {
                 "inputs": _inputs(golden, release, store),
-                "parameters": {"output_uri": store.uri(key)},
+                "outputs": [{"name": "label_map_nifti"}],
+                "parameters": {"output_prefix": store.uri(prefix)},
             }
             seconds, _ = _ask(endpoint, wanted, request)
-            store.download(key, Path(scratch) / "answer.nii.gz")
+            store.download(f"{prefix}/label_map.nii.gz", Path(scratch) / "answer.nii.gz")
             difference = _compare_labels(Path(scratch) / "answer.nii.gz", golden)
     return GoldenCheck(golden=golden.case_id, equal=not difference, difference=difference, seconds=seconds)
 

@@ -1,113 +1,131 @@
-"""The model server: `python -m medgantry.serving.server --name N (--prefix serving/N/1 | --folder DIR)`.
+"""KServe's server with our limits: REST and gRPC on one address."""
 
-Open Inference Protocol v2; what a request holds depends on the bundle's task (`volume_answers`, `photo_answers`). A
-response's `model_version` is the hash of the served copy.
-"""
-
-import argparse
-import asyncio
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import fastapi
 import kserve.model_server
-from kserve import InferRequest, InferResponse, Model, ModelServer
-from kserve.errors import InvalidInput as BadRequest
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from grpc import StatusCode, aio
+from kserve import ModelServer
+from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc
+from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
+from kserve.protocol.grpc.server import GRPCServer
+from kserve.protocol.grpc.servicer import InferenceServicer
 from kserve.protocol.rest.server import RESTServer
 
-from medgantry.bundles import Bundle
-from medgantry.errors import InvalidInput, MedgantryError
-from medgantry.processes import die_with_parent
+from medgantry.serving.admission import Admission
 from medgantry.serving.data_plane import BinaryDataPlane
-from medgantry.serving.photo_answers import PhotoAnswers
-from medgantry.serving.volume_answers import VolumeAnswers
-from medgantry.storage import ObjectStore, fetch_folder
-from medgantry.storage.folders import copied_hash
+from medgantry.serving.gate import Gate
+from medgantry.serving.limits import Limits
+from medgantry.serving.refusals import BadContent, Refused
+
+_STATUS = {
+    429: StatusCode.RESOURCE_EXHAUSTED,
+    503: StatusCode.UNAVAILABLE,
+    413: StatusCode.RESOURCE_EXHAUSTED,
+}
+"""gRPC's words for HTTP's; others are INVALID_ARGUMENT."""
 
 
-class BundleServer(Model):  # type: ignore[misc]
-    """A bundle behind KServe."""
+def make_server(host: str, port: int, grpc_port: int, limits: Limits, admission: Admission) -> ModelServer:
+    """A server that listens on one address.
 
-    def __init__(self, name: str, folder: Path) -> None:
-        super().__init__(name)
-        self._release = copied_hash(folder)
-        bundle = Bundle(folder)
-        self._answers = PhotoAnswers(bundle) if bundle.task == "classification" else VolumeAnswers(bundle)
-        self._busy = asyncio.Lock()
-        self.ready = True
+    Args:
+        host: The address; on a laptop it must be loopback (docs/decisions/0006-loopback-endpoint.md).
+        port: For REST.
+        grpc_port: For gRPC; 0 for none.
+        limits: That requests keep.
+        admission: Who is let in.
+    """
 
-    def get_input_types(self) -> list[dict[str, Any]]:
-        """What a request holds."""
-        return self._answers.inputs()
+    class Rest(RESTServer):  # type: ignore[misc]
+        """KServe's, which listens everywhere, takes bodies of any size and knows no 429."""
 
-    def get_output_types(self) -> list[dict[str, Any]]:
-        """What an answer holds."""
-        return self._answers.outputs()
-
-    async def predict(
-        self, payload: InferRequest | dict[str, Any], headers: Any = None, response_headers: Any = None
-    ) -> InferResponse | dict[str, Any]:
-        """Predict; requests wait for each other, as each takes the whole machine."""
-        async with self._busy:
-            try:
-                return await asyncio.to_thread(self._answer, payload)
-            except MedgantryError as error:
-                raise BadRequest(str(error)) from error
-
-    def _answer(self, request: InferRequest | dict[str, Any]) -> InferResponse | dict[str, Any]:
-        if isinstance(request, dict):
-            if isinstance(self._answers, PhotoAnswers):
-                return self._answers.answer_v1(request)
-            raise InvalidInput("Volumes are asked for by the Open Inference Protocol v2.")
-        return InferResponse(
-            response_id=request.id or "",
-            model_name=self.name,
-            model_version=self._release,
-            infer_outputs=self._answers.answer(request),
-            use_binary_outputs=request.use_binary_outputs,
-            requested_outputs=request.request_outputs,
-        )
-
-
-def make_server(port: int) -> ModelServer:
-    """KServe's server, taking photos as binary data too."""
-    server = ModelServer(http_port=port, workers=1, enable_grpc=False)
-    server.dataplane = BinaryDataPlane(model_registry=server.registered_models)
-    return server
-
-
-def _listen_on(host: str) -> None:
-    """KServe's server listens everywhere and takes no other address; on a laptop it must be loopback."""
-
-    class Server(RESTServer):  # type: ignore[misc]
         def __init__(self, *args: Any, **settings: Any) -> None:
             super().__init__(*args, **settings)
             self.config.host = host
 
-    kserve.model_server.RESTServer = Server
+        def _add_middlewares(self, app: fastapi.FastAPI) -> None:
+            super()._add_middlewares(app)
+            guard(app, limits, admission)
+
+    class Grpc(GRPCServer):  # type: ignore[misc]
+        """KServe's, which listens everywhere."""
+
+        async def start(self, max_workers: int) -> None:
+            self._server = make_grpc(self._data_plane, self._model_repository_extension, limits, admission)
+            self._server.add_insecure_port(f"{host}:{grpc_port}")
+            await self._server.start()
+            await self._server.wait_for_termination()
+
+    # KServe's server names these classes itself and takes no others.
+    kserve.model_server.RESTServer, kserve.model_server.GRPCServer = Rest, Grpc
+    server = ModelServer(
+        http_port=port,
+        grpc_port=grpc_port,
+        workers=1,
+        enable_grpc=bool(grpc_port),
+        grace_period=limits.grace_seconds,
+    )
+    server.dataplane = BinaryDataPlane(model_registry=server.registered_models)
+    return server
 
 
-def main() -> None:
-    """Fetch the served copy and answer until told to stop."""
-    parser = argparse.ArgumentParser(description="Serve a bundle.")
-    parser.add_argument("--name", required=True)
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--prefix", help="key of the served copy in the store")
-    where.add_argument("--folder", type=Path, help="the served copy on this machine, as KServe brings it")
-    parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--host", default="0.0.0.0", help="address to listen on")
-    parser.add_argument("--tethered", action="store_true", help="end with the parent process")
-    arguments, _ = parser.parse_known_args()
-    if arguments.tethered:
-        die_with_parent()
-    with TemporaryDirectory(prefix="medgantry-serving-") as folder:
-        bundle_folder = arguments.folder or Path(folder) / "bundle"
-        if arguments.prefix:
-            fetch_folder(ObjectStore.from_environment(), arguments.prefix, bundle_folder)
-        model = BundleServer(arguments.name, bundle_folder)
-        _listen_on(arguments.host)
-        make_server(arguments.port).start([model])
+def guard(app: fastapi.FastAPI, limits: Limits, admission: Admission) -> None:
+    """Put the gate before an application, and give refusals their status."""
+    app.add_middleware(Gate, admission=admission, limits=limits)
+    app.add_exception_handler(BadContent, _bad_content)
+    app.add_exception_handler(Refused, _refused)
 
 
-if __name__ == "__main__":
-    main()
+async def _bad_content(_: Request, error: Exception) -> Response:
+    assert isinstance(error, BadContent)
+    return JSONResponse(status_code=error.status, content={"error": str(error)})
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return JSONResponse(status_code=error.status, content={"error": str(error)}, headers={"Retry-After": "5"})
+
+
+class _Statuses(ExceptionToStatusInterceptor):  # type: ignore[misc]
+    """KServe's, and ours."""
+
+    async def handle_exception(
+        self, ex: Exception, request_or_iterator: Any, context: Any, method_name: str
+    ) -> None:
+        if isinstance(ex, Refused | BadContent):
+            await context.abort(_STATUS.get(ex.status, StatusCode.INVALID_ARGUMENT), str(ex))
+        await super().handle_exception(ex, request_or_iterator, context, method_name)
+
+
+class _Admitted(InferenceServicer):  # type: ignore[misc]
+    """KServe's, for those who are let in."""
+
+    def __init__(self, data_plane: Any, extension: Any, admission: Admission) -> None:
+        super().__init__(data_plane, extension)
+        self._admission = admission
+
+    async def ModelInfer(self, request: Any, context: Any) -> Any:
+        async with self._admission.admitted():
+            return await super().ModelInfer(request, context)
+
+
+def make_grpc(data_plane: Any, extension: Any, limits: Limits, admission: Admission) -> aio.Server:
+    """A gRPC server without a port yet."""
+    # A message is whole in memory before we see it: no more of them than may wait, and one in hand to refuse.
+    server = aio.server(
+        ThreadPoolExecutor(max_workers=2),
+        interceptors=(_Statuses(),),
+        options=[
+            ("grpc.max_send_message_length", -1),
+            ("grpc.max_receive_message_length", limits.request_bytes),
+        ],
+        maximum_concurrent_rpcs=limits.concurrency + limits.queue + 4,
+    )
+    grpc_predict_v2_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
+        _Admitted(data_plane, extension, admission), server
+    )
+    return server

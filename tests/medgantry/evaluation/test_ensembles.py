@@ -8,19 +8,22 @@ import nibabel
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from kserve import InferInput, InferRequest
 
 from medgantry.bundles.bundle import PROVENANCE
-from medgantry.errors import InvalidBundle, Mismatch
+from medgantry.errors import InvalidInput, Mismatch
 from medgantry.evaluation.champion import Champion
 from medgantry.evaluation.evaluate import evaluate
 from medgantry.evaluation.evaluation import Evaluation
 from medgantry.inference.predict import ROLE, UNCERTAINTY, predict_cohort
-from medgantry.serving.volume_answers import VolumeAnswers
+from medgantry.serving.answers.segmentation import SegmentationAnswers
+from medgantry.serving.exchange import Asked, Given, wanted_outputs
+from medgantry.serving.incoming.content import Receiver
+from medgantry.serving.incoming.references import References
+from medgantry.serving.limits import Limits
 from medgantry.statistics.mean import clustered_mean
 from medgantry.steps import StepRecord
 from medgantry.storage.files import fetch
-from tests.medgantry.brightness import CHANNELS, make_bundle, make_cohort, make_ensemble
+from tests.medgantry.brightness import make_bundle, make_cohort, make_ensemble
 
 STEP = StepRecord(step="evaluate")
 
@@ -109,27 +112,22 @@ def test_predictions_come_with_their_uncertainty(store, tmp_path):
     assert not any(file.role == UNCERTAINTY for file in single.files)
 
 
-def test_an_endpoint_writes_the_uncertainty_where_it_is_asked_to(store, tmp_path):
+def test_an_endpoint_answers_with_the_uncertainty_where_there_is_one(store, tmp_path):
     cohort = make_cohort(store, tmp_path, test=1)
     (case_id,) = cohort.side("test")
-    uri_of = {}
-    for file in cohort.files_of[case_id]:
-        if file.role == "image":
-            path = fetch(file.uri, file.sha256, tmp_path, file.format)
-            store.put_file(f"{file.channel}.nii.gz", path)
-            uri_of[file.channel] = store.uri(f"{file.channel}.nii.gz")
-    uris = {"output_uri": store.uri("answer.nii.gz"), "uncertainty_uri": store.uri("unsure.nii.gz")}
+    images = [file for file in cohort.files_of[case_id] if file.role == "image"]
+    inputs = [Given(name=file.channel, values=[file.uri]) for file in images]
+    references = References(sources=[store.uri("").rstrip("/")], targets=[])
 
-    def asked(bundle):
-        inputs = [
-            InferInput(name=name, shape=[1], datatype="BYTES", data=[uri_of[name]]) for name in CHANNELS
-        ]
-        VolumeAnswers(bundle).answer(InferRequest(model_name="m", infer_inputs=inputs, parameters=uris))
+    def asked(bundle, scratch):
+        answers = SegmentationAnswers(bundle, Receiver(Limits(), references))
+        request = Asked(inputs=inputs, outputs=["label_map_nifti", "uncertainty_nifti"])
+        scratch.mkdir()
+        found = answers.answer(request, wanted_outputs(request, answers), scratch)
+        return [nibabel.load(found[name].paths[0]) for name in request.outputs]
 
-    asked(make_ensemble(tmp_path / "b", cohort))
-    store.download("unsure.nii.gz", tmp_path / "unsure.nii.gz")
-    store.download("answer.nii.gz", tmp_path / "answer.nii.gz")
-    assert np.asanyarray(nibabel.load(tmp_path / "unsure.nii.gz").dataobj).dtype == np.float32
-    assert set(np.unique(nibabel.load(tmp_path / "answer.nii.gz").dataobj)) == {0, 2}
-    with pytest.raises(InvalidBundle, match="single network"):
-        asked(make_bundle(tmp_path / "c", cohort))
+    labels, unsure = asked(make_ensemble(tmp_path / "b", cohort), tmp_path / "request")
+    assert np.asanyarray(unsure.dataobj).dtype == np.float32
+    assert set(np.unique(labels.dataobj)) == {0, 2}
+    with pytest.raises(InvalidInput, match="uncertainty_nifti"):
+        asked(make_bundle(tmp_path / "c", cohort), tmp_path / "other")

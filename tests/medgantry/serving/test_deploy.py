@@ -41,7 +41,8 @@ class Model:
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 model.asked.append(self.path)
                 release = model.releases[0] if len(model.releases) == 1 else model.releases.pop(0)
-                _, _, key = request["parameters"]["output_uri"].partition(f"{store.prefix}/")
+                _, _, prefix = request["parameters"]["output_prefix"].partition(f"{store.prefix}/")
+                key = f"{prefix}/label_map.nii.gz"
                 nibabel.save(nibabel.Nifti1Image(model.labels, np.eye(4)), path)
                 store.put_file(key, path)
                 body = json.dumps({"model_version": release}).encode()

@@ -1,0 +1,45 @@
+"""The model server: `python -m medgantry.serving --name N (--prefix serving/N/1 | --folder DIR)`.
+
+It speaks the Open Inference Protocol v2 over REST and gRPC, and v1's `:predict`; `answers/` says what a request holds and
+what comes back. A response's `model_version` is the hash of the served copy.
+"""
+
+import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from medgantry.processes import die_with_parent
+from medgantry.serving.admission import Admission
+from medgantry.serving.bundle_server import BundleServer
+from medgantry.serving.incoming.references import References
+from medgantry.serving.limits import Limits
+from medgantry.serving.server import make_server
+from medgantry.storage import ObjectStore, fetch_folder
+
+
+def main() -> None:
+    """Fetch the served copy and answer until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m medgantry.serving", description="Serve a model.")
+    parser.add_argument("--name", required=True)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--prefix", help="key of the served copy in the store")
+    where.add_argument("--folder", type=Path, help="the served copy on this machine, as KServe brings it")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--grpc-port", type=int, default=8081, help="0 for none")
+    parser.add_argument("--host", default="0.0.0.0", help="address to listen on")
+    parser.add_argument("--tethered", action="store_true", help="end with the parent process")
+    arguments, _ = parser.parse_known_args()
+    if arguments.tethered:
+        die_with_parent()
+    limits, references = Limits.from_environment(), References.from_environment()
+    admission = Admission(limits)
+    with TemporaryDirectory(prefix="medgantry-serving-") as folder:
+        model_folder = arguments.folder or Path(folder) / "model"
+        if arguments.prefix:
+            fetch_folder(ObjectStore.from_environment(), arguments.prefix, model_folder)
+        model = BundleServer(arguments.name, model_folder, limits, references, admission)
+        make_server(arguments.host, arguments.port, arguments.grpc_port, limits, admission).start([model])
+
+
+if __name__ == "__main__":
+    main()

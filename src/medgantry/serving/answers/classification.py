@@ -1,0 +1,79 @@
+"""A classification's answers: every class with its calibrated probability."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from medgantry.bundles import Bundle
+from medgantry.bundles.case_files import bring_case
+from medgantry.errors import InvalidInput
+from medgantry.inference import Classifier
+from medgantry.ingest.photos.image import read_photo
+from medgantry.ingest.photos.png_file import encode_png
+from medgantry.ledger import Unusable
+from medgantry.serving.exchange import Answer, Asked, Described, Given
+from medgantry.serving.incoming.content import Receiver
+from medgantry.serving.incoming.volumes import receive_volume
+
+PHOTO = "image"
+"""The input's name where it is a photo."""
+_COLOUR = "RGB"
+
+
+class ClassificationAnswers:
+    """Answers of a bundle that classifies photos or volumes.
+
+    A photo is read as ingest reads photos, so that the same photo gives what evaluation gave. Outputs: `class` (the most
+    probable), `classes` (names) and `probabilities` (FP64, calibrated, in their order).
+
+    Args:
+        bundle: With weights.
+        receiver: Brings what requests hold.
+    """
+
+    def __init__(self, bundle: Bundle, receiver: Receiver) -> None:
+        self._model, self._receiver = Classifier(bundle), receiver
+        count = len(bundle.outputs)
+        self._photos = bundle.input_channels == [_COLOUR]
+        names = [PHOTO] if self._photos else bundle.input_channels
+        self.inputs = [Described(name=name, datatype="BYTES", shape=[1]) for name in names]
+        self.outputs = [
+            Described(name="class", datatype="BYTES", shape=[1]),
+            Described(name="classes", datatype="BYTES", shape=[count]),
+            Described(name="probabilities", datatype="FP64", shape=[count]),
+        ]
+
+    def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answer:
+        """Classify one case."""
+        found = self._model.predict_case(self._item(asked, scratch))
+        answer: Answer = {
+            "class": [found.answer],
+            "classes": list(found.classes),
+            "probabilities": np.asarray(found.probabilities, dtype=np.float64),
+        }
+        return {name: answer[name] for name in wanted}
+
+    def _item(self, asked: Asked, scratch: Path) -> dict[str, Path | list[Path]]:
+        if self._photos:
+            if len(asked.inputs) != 1:
+                raise InvalidInput(f"One photo was wanted, found {len(asked.inputs)}.", "Ask for each alone.")
+            return {"image": self._photo(asked.inputs[0], scratch)}
+        given = asked.by_name([each.name for each in self.inputs])
+        received = [receive_volume(each, self._receiver, scratch) for each in given.values()]
+        return bring_case([each.file for each in received], self._model.bundle, scratch)
+
+    def _photo(self, given: Given, scratch: Path) -> Path:
+        item = given.single()
+        if not isinstance(item, bytes | str):
+            raise InvalidInput("The photo must be of datatype BYTES, found a tensor.")
+        content = self._receiver.receive(item, scratch / "photo")
+        if content.kind != "photo":
+            raise InvalidInput("A JPEG or PNG was wanted, found a volume.")
+        try:
+            pixels, _ = read_photo(content.path.name, content.path.read_bytes())
+        except Unusable as verdict:
+            raise InvalidInput(f"{verdict.rule}: {verdict.evidence}.", verdict.remedy) from verdict
+        path = scratch / "photo.png"
+        path.write_bytes(encode_png(pixels))
+        return path

@@ -1,0 +1,130 @@
+"""A served model behind KServe's protocols."""
+
+import asyncio
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from kserve import InferRequest, InferResponse, Model
+
+from medgantry.errors import MedgantryError, SourceUnavailable, StoreUnavailable
+from medgantry.serving import protocol_v1, protocol_v2
+from medgantry.serving.admission import Admission
+from medgantry.serving.answers.choose import answers_of
+from medgantry.serving.exchange import Answer, Asked, wanted_outputs
+from medgantry.serving.incoming.content import Receiver
+from medgantry.serving.incoming.references import References
+from medgantry.serving.limits import Limits
+from medgantry.serving.metrics import ANSWERED, Stages
+from medgantry.serving.refusals import BadContent, Refused, TooLarge
+from medgantry.serving.warm_up import warm_up
+from medgantry.storage.folders import copied_hash
+
+_LOG = logging.getLogger(__name__)
+
+
+class BundleServer(Model):  # type: ignore[misc]
+    """A bundle or a survival model; ready once it has answered a first request.
+
+    Args:
+        name: The model's name in addresses.
+        folder: The served copy.
+        limits: That requests keep.
+        references: What requests may refer to.
+        admission: Who is let in.
+    """
+
+    def __init__(
+        self, name: str, folder: Path, limits: Limits, references: References, admission: Admission
+    ) -> None:
+        super().__init__(name)
+        self._release = copied_hash(folder)
+        self._references, self._admission = references, admission
+        self.answers = answers_of(folder, Receiver(limits, references))
+        with TemporaryDirectory(prefix="medgantry-warm-up-") as scratch:
+            warm_up(self.answers, folder, Path(scratch))
+        self.ready = True
+
+    def get_input_types(self) -> list[dict[str, Any]]:
+        """What a request holds."""
+        return [each.document() for each in self.answers.inputs]
+
+    def get_output_types(self) -> list[dict[str, Any]]:
+        """What an answer may hold."""
+        return [each.document() for each in self.answers.outputs]
+
+    async def predict(
+        self, payload: InferRequest | dict[str, Any], headers: Any = None, response_headers: Any = None
+    ) -> InferResponse | dict[str, Any]:
+        """Answer a request when its turn comes.
+
+        Raises:
+            BadContent: If it is wrong in itself: HTTP 400 or 413.
+            Refused: If the store or a PACS is away: HTTP 503.
+        """
+        protocol = "v1" if isinstance(payload, dict) else "grpc" if payload.from_grpc else "v2"
+        stages, status = Stages(self.name), 500
+        try:
+            async with self._admission.turn(stages):
+                answered = await asyncio.to_thread(self._answered, payload, stages)
+            status = 200
+            return answered
+        except (StoreUnavailable, SourceUnavailable) as error:
+            status = 503
+            raise Refused(status, str(error)) from error
+        except MedgantryError as error:
+            status = 413 if isinstance(error, TooLarge) else 400
+            raise BadContent(status, str(error)) from error
+        finally:
+            ANSWERED.labels(self.name, protocol, status).inc()
+
+    def _answered(
+        self, payload: InferRequest | dict[str, Any], stages: Stages
+    ) -> InferResponse | dict[str, Any]:
+        with TemporaryDirectory(prefix="medgantry-request-") as name:
+            scratch = Path(name)
+            if isinstance(payload, dict):
+                asked = protocol_v1.read_requests(payload, self.answers)
+                found = [self._answer(one, scratch / str(number), stages) for number, one in enumerate(asked)]
+                return {"predictions": [protocol_v1.write_answer(one) for one in found]}
+            asked_v2 = protocol_v2.read_request(payload)
+            answer = self._answer(asked_v2, scratch / "0", stages)
+            with stages.timed("write"):
+                outputs = protocol_v2.write_answer(answer, asked_v2, payload, self._references)
+        return InferResponse(
+            response_id=payload.id or "",
+            model_name=self.name,
+            model_version=self._release,
+            infer_outputs=outputs,
+            use_binary_outputs=payload.use_binary_outputs,
+            requested_outputs=payload.request_outputs,
+        )
+
+    def _answer(self, asked: Asked, scratch: Path, stages: Stages) -> Answer:
+        wanted = wanted_outputs(asked, self.answers)
+        if asked.output_prefix:
+            self._references.check_target(asked.output_prefix)
+        scratch.mkdir()
+        try:
+            with stages.timed("answer"):
+                return self.answers.answer(asked, wanted, scratch)
+        except MedgantryError:
+            raise
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise Refused(503, "The server has not enough memory for this input.") from error
+        except Exception as error:  # noqa: BLE001 whatever a bundle's transforms raise is about the input
+            # Neither the client nor the log gets its text, which may name a patient.
+            _LOG.error("A request failed with %s", type(error).__name__)
+            raise _Failed(type(error).__name__) from None
+
+
+class _Failed(MedgantryError):
+    """What a bundle's transforms or network raised."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"The model could not be applied to this input: {kind}.",
+            "Compare it with the inputs that the model was trained on.",
+        )
