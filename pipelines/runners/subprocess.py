@@ -52,7 +52,7 @@ class Processes:
         """Start one on a free port; it gets a session of its own, as a server that is kept outlives us."""
         port = _free_port()
         command = [sys.executable, "-m", "medgantry.serving", "--name", name]
-        command += ["--prefix", prefix, "--host", "127.0.0.1"]
+        command += ["--prefix", prefix, "--host", "127.0.0.1", "--page"]
         command += ["--port", str(port), "--grpc-port", str(_free_port())]
         environment = {**os.environ, **self._environment}
         environment.pop("MEDGANTRY_TETHERED", None)

@@ -8,11 +8,14 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import fastapi
+
 from medgantry.processes import die_with_parent
 from medgantry.serving.admission import Admission
 from medgantry.serving.bundle_server import BundleServer
 from medgantry.serving.incoming.references import References
 from medgantry.serving.limits import Limits
+from medgantry.serving.page import add_page, read_card
 from medgantry.serving.server import make_server
 from medgantry.storage import ObjectStore, fetch_folder
 
@@ -28,6 +31,7 @@ def main() -> None:
     parser.add_argument("--grpc-port", type=int, default=8081, help="0 for none")
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on")
     parser.add_argument("--tethered", action="store_true", help="end with the parent process")
+    parser.add_argument("--page", action="store_true", help="show a page to try the model at /")
     arguments, _ = parser.parse_known_args()
     if arguments.tethered:
         die_with_parent()
@@ -38,7 +42,13 @@ def main() -> None:
         if arguments.prefix:
             fetch_folder(ObjectStore.from_environment(), arguments.prefix, model_folder)
         model = BundleServer(arguments.name, model_folder, limits, references, admission)
-        make_server(arguments.host, arguments.port, arguments.grpc_port, limits, admission).start([model])
+
+        def decorate(app: fastapi.FastAPI) -> None:
+            if arguments.page:
+                add_page(app, arguments.name, read_card(model_folder))
+
+        server = make_server(arguments.host, arguments.port, arguments.grpc_port, limits, admission, decorate)
+        server.start([model])
 
 
 if __name__ == "__main__":

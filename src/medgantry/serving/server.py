@@ -1,5 +1,6 @@
 """KServe's server with our limits: REST and gRPC on one address."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -29,7 +30,14 @@ _STATUS = {
 """gRPC's words for HTTP's; others are INVALID_ARGUMENT."""
 
 
-def make_server(host: str, port: int, grpc_port: int, limits: Limits, admission: Admission) -> ModelServer:
+def make_server(
+    host: str,
+    port: int,
+    grpc_port: int,
+    limits: Limits,
+    admission: Admission,
+    decorate: Callable[[fastapi.FastAPI], None] = lambda app: None,
+) -> ModelServer:
     """A server that listens on one address.
 
     Args:
@@ -38,6 +46,7 @@ def make_server(host: str, port: int, grpc_port: int, limits: Limits, admission:
         grpc_port: For gRPC; 0 for none.
         limits: That requests keep.
         admission: Who is let in.
+        decorate: What adds routes of its own.
     """
 
     class Rest(RESTServer):  # type: ignore[misc]
@@ -50,6 +59,10 @@ def make_server(host: str, port: int, grpc_port: int, limits: Limits, admission:
         def _add_middlewares(self, app: fastapi.FastAPI) -> None:
             super()._add_middlewares(app)
             guard(app, limits, admission)
+
+        def _register_endpoints(self, app: fastapi.FastAPI) -> None:
+            super()._register_endpoints(app)
+            decorate(app)
 
     class Grpc(GRPCServer):  # type: ignore[misc]
         """KServe's, which listens everywhere."""

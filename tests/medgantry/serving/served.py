@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
 import urllib3
 
-from medgantry.storage import ObjectStore, publish_folder
+from medgantry.storage import ObjectStore, fetch_folder, publish_folder
 
 NAME = "model"
 
@@ -24,14 +25,16 @@ class Server:
     Args:
         folder: The served copy.
         environment: Besides this process's own.
+        page: Whether it shows its page.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], page: bool) -> None:
         self.port, self.grpc_port = _free_port(), _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder.with_name(f"{folder.name}-{self.port}.log")
         command = [sys.executable, "-m", "medgantry.serving", "--name", NAME, "--folder", str(folder)]
         command += ["--host", "127.0.0.1", "--port", str(self.port), "--grpc-port", str(self.grpc_port)]
+        command += ["--page"] if page else []
         with self.log.open("wb") as stream:
             self.process = subprocess.Popen(
                 [*command, "--tethered"],
@@ -67,15 +70,19 @@ class Server:
 
 
 @contextmanager
-def served(folder: Path, store: ObjectStore, environment: Mapping[str, str] = {}) -> Iterator[Server]:
+def served(
+    folder: Path,
+    store: ObjectStore,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    *,
+    page: bool = False,
+) -> Iterator[Server]:
     """Publish a model as `deploy` does, and serve the copy."""
     publish_folder(store, "serving/model/1", folder)
     copy = folder.with_name("served")
     if not copy.exists():
-        from medgantry.storage import fetch_folder
-
         fetch_folder(store, "serving/model/1", copy)
-    server = Server(copy, environment)
+    server = Server(copy, environment, page)
     try:
         server.wait()
         yield server

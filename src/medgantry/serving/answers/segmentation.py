@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
@@ -16,6 +17,7 @@ from medgantry.errors import InvalidInput
 from medgantry.exporting.algorithm import algorithm_of
 from medgantry.inference import Segmentation, Segmenter
 from medgantry.inference.label_map import labels_to_region
+from medgantry.serving.answers.overlay import draw_slices
 from medgantry.serving.exchange import Answer, Asked, Described, FileAnswer
 from medgantry.serving.incoming.content import Receiver
 from medgantry.serving.incoming.volumes import Received, receive_volume
@@ -32,6 +34,7 @@ class SegmentationAnswers:
         label_map_nifti     the label map as a file with the source's geometry
         region_masks_nifti  a file for each region: regions may overlap
         dicom_seg           a DICOM Segmentation of the series that came
+        overlay_png         slices of the first channel with the regions laid on them, to look at
         uncertainty_nifti   of ensembles and with test-time augmentation
 
     Args:
@@ -50,6 +53,7 @@ class SegmentationAnswers:
             Described(name="label_map_nifti", datatype="BYTES", shape=[1], usual=False),
             Described(name="region_masks_nifti", datatype="BYTES", shape=[count], usual=False),
             Described(name="dicom_seg", datatype="BYTES", shape=[1], usual=False),
+            Described(name="overlay_png", datatype="BYTES", shape=[-1], usual=False),
         ]
         if self._model.several:
             self.outputs.append(Described(name="uncertainty_nifti", datatype="BYTES", shape=[1], usual=False))
@@ -97,6 +101,11 @@ class SegmentationAnswers:
                             for number, name in enumerate(names, start=1)
                         ]
                     )
+                case "overlay_png":
+                    volume = _first_channel(received[0])
+                    answer[output] = FileAnswer(
+                        paths=draw_slices(volume, list(masks.values()), affine, scratch)
+                    )
                 case "dicom_seg":
                     path = scratch / "seg.dcm"
                     self._dicom(masks, received[0].slices, affine).save_as(path)
@@ -110,6 +119,11 @@ class SegmentationAnswers:
         segments = segments_of(bundle.metadata, bundle.outputs)
         placed = {name: mask.transpose(2, 1, 0) for name, mask in masks.items()}
         return make_segmentation(slices, placed, segments, algorithm_of(bundle), affine)
+
+
+def _first_channel(received: Received) -> NDArray[Any]:
+    voxels: NDArray[Any] = np.asanyarray(nibabel.load(received.file.uri).dataobj)
+    return voxels if voxels.ndim == 3 else voxels[..., max(received.file.channel_index, 0)]
 
 
 def _save_mask(found: Segmentation, mask: NDArray[np.bool_], path: Path) -> Path:
