@@ -10,6 +10,8 @@ from medgantry.storage import ObjectStore, fetch_folder, folder_exists
 from medgantry.storage.files import locate
 from medgantry.storage.folders import replace_folder
 
+_DOCUMENT = "cohort.json"
+
 
 def open_cohort_step(uri: str, output: Path) -> None:
     """Bring a cohort's folder and check it.
@@ -27,11 +29,8 @@ def open_cohort_step(uri: str, output: Path) -> None:
         shutil.rmtree(beside, ignore_errors=True)
         place = locate(uri)
         if isinstance(place, Path):
-            if not place.is_dir():
-                raise InvalidInput(
-                    f"There is no cohort folder {place} where this step runs.",
-                    "Check the path; in a cluster give the s3:// URI that docs/monitoring.md tells how to find.",
-                )
+            if not (place / _DOCUMENT).is_file():
+                raise _no_cohort(str(place))
             shutil.copytree(place, beside)
         else:
             _fetch(*place, beside)
@@ -50,10 +49,14 @@ def _fetch(store: ObjectStore, prefix: str, folder: Path) -> None:
         return
     # KFP uploads artifacts file by file, without a marker.
     keys = [item.key for item in store.list(f"{prefix}/")]
-    if f"{prefix}/cohort.json" not in keys:
-        raise InvalidInput(
-            f"{store.uri(prefix)} holds no cohort.json.",
-            "Check the URI: docs/monitoring.md tells how to find it.",
-        )
+    if f"{prefix}/{_DOCUMENT}" not in keys:
+        raise _no_cohort(store.uri(prefix))
     for key in keys:
         store.download(key, folder / key.removeprefix(f"{prefix}/"))
+
+
+def _no_cohort(uri: str) -> InvalidInput:
+    return InvalidInput(
+        f"{uri} holds no {_DOCUMENT}, seen from where this step runs.",
+        "Check the URI: docs/monitoring.md tells how to find it. A path is one of a laptop.",
+    )

@@ -13,7 +13,7 @@ import re
 import threading
 import uuid
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -151,17 +151,24 @@ def read_requests(store: ObjectStore, model: str, since: datetime, until: dateti
     """
     records: list[Record] = []
     lost = 0
-    # A record is written after its time, maybe on the next day.
-    days = (until.astimezone(UTC).date() - since.astimezone(UTC).date()).days + 2
-    for day in (since.astimezone(UTC) + timedelta(days=index) for index in range(days)):
-        for item in store.list(f"{_folder(model)}/{day:%Y-%m-%d}/"):
-            header, *lines = _read(store, item.key)
-            found = [Record.from_document(line) for line in lines]
-            records += [record for record in found if since <= record.time < until]
-            lost += int(header["lost"])
+    for key in _keys(store, _folder(model), since.astimezone(UTC), until.astimezone(UTC)):
+        header, *lines = _read(store, key)
+        found = [Record.from_document(line) for line in lines]
+        records += [record for record in found if since <= record.time < until]
+        lost += int(header["lost"])
     return RequestWindow(
         since=since, until=until, records=sorted(records, key=lambda record: record.time), lost=lost
     )
+
+
+def _keys(store: ObjectStore, folder: str, since: datetime, until: datetime) -> Iterator[str]:
+    """Objects written on the days of a period, or on the next: a record is written after its time."""
+    last = min(until, datetime.now(UTC)) + timedelta(days=1)
+    days = {f"{since + timedelta(days=index):%Y-%m-%d}" for index in range((last - since).days + 2)}
+    for month in sorted({day[:7] for day in days}):
+        for item in store.list(f"{folder}/{month}"):
+            if item.key.removeprefix(f"{folder}/").partition("/")[0] in days:
+                yield item.key
 
 
 def _read(store: ObjectStore, key: str) -> list[Mapping[str, Any]]:
