@@ -113,7 +113,9 @@ def find_drift(reference: Sequence[Observation], requests: Sequence[Observation]
                 requests=now,
             )
         )
-    return Drift(features=sorted(features, key=lambda f: (f.adjusted, f.p, f.name)), untested=untested)
+    return Drift(
+        features=sorted(features, key=lambda f: (f.adjusted, -(f.effect or 0), f.name)), untested=untested
+    )
 
 
 def _inputs(reference: Sequence[Observation], requests: Sequence[Observation]) -> Iterable[Comparison]:

@@ -24,6 +24,9 @@ _ANSWERS = {
 }
 _CLASSES = "Classes answered are compared with the training diagnoses: a model that is biased differs without any drift."
 
+_NAMED = 8
+"""Numbers that the summary names; the table has all."""
+
 
 def write_report(path: Path, finding: Finding) -> None:
     """Write the page.
@@ -45,7 +48,8 @@ def write_report(path: Path, finding: Finding) -> None:
 
 def _summary(finding: Finding) -> list[str]:
     window, drift = finding.window, finding.drift
-    names = ", ".join(f"<b>{escape(feature.name)}</b>" for feature in drift.drifted)
+    names = ", ".join(f"<b>{escape(feature.name)}</b>" for feature in drift.drifted[:_NAMED])
+    names += f" and {len(drift.drifted) - _NAMED} more" if len(drift.drifted) > _NAMED else ""
     if not drift.judged:
         verdict = f"<b>Not judged</b>: {LEAST} inputs and {LEAST} training cases are needed at least."
     elif drift.drifted:
@@ -87,7 +91,7 @@ def _features(finding: Finding) -> list[str]:
         "<h2>Numbers of inputs and answers</h2>",
         (
             "<p class=note>Median, and the range from 5 to 95 %; the bars show the same, training above requests, on a scale of "
-            "their own. Moved by: Wasserstein distance in standard deviations of training; of classes the share that would have "
+            "their own. Moved by: Wasserstein distance in standard deviations of training, where it has any spread; of classes the share that would have "
             "to change.</p>"
         ),
         grouped_table(

@@ -1,5 +1,6 @@
 """The step `report_drift`."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,6 +43,7 @@ def report_drift_step(
         window = read_requests(store, model_name, begin, end)
         reference, entries = _reference(cohort, store, record)
         made_before, record.reused = record.reused, False  # the comparison never is
+        record.verdicts = ledger.counts(entries)
         requests = window.observations()
         finding = Finding(
             model=model_name,
@@ -49,13 +51,17 @@ def report_drift_step(
             reference=reference,
             drift=find_drift(reference.observations, requests),
             inputs=len(requests),
-            rejected=ledger.counts(entries)["rejected"],
+            rejected=record.verdicts["rejected"],
         )
         finding.save(drift)
         write_report(report, finding)
         _track(finding, drift, report)
-        names = [feature.name for feature in finding.drift.drifted]
-        record.facts = {**finding.metrics(), "drifted": names, "reference_reused": made_before}
+        record.facts = {
+            **finding.metrics(),
+            "drifted": [feature.name for feature in finding.drift.drifted],
+            "rejected": [asdict(entry) for entry in entries if entry.verdict == "rejected"][:100],
+            "reference_reused": made_before,
+        }
         return finding.metrics()
 
 

@@ -67,7 +67,8 @@ def test_a_window_like_training_is_no_drift_and_another_camera_is(store, cohort,
     assert all("intensity" in name for name in document["drifted"])
     assert "red intensity at 95%" in document["drifted"]
     for name in document["drifted"]:
-        assert f"<b>{name}</b>" in report
+        assert f"<td>{name}</td>" in report
+    assert f"<b>{document['drifted'][0]}</b>" in report
     assert not re.search(r'(src|href)="(?!data:)', report)
     assert document["reference"]["rejected"] == 0
     assert document["statuses"] == {"answered": asked}
@@ -76,6 +77,7 @@ def test_a_window_like_training_is_no_drift_and_another_camera_is(store, cohort,
     assert facts["facts"]["drifted"] == document["drifted"]
     assert facts["facts"]["reference_reused"] is True
     assert facts["reused"] is False
+    assert facts["verdicts"] == {"ok": document["reference"]["cases"], "repaired": 0, "rejected": 0}
     assert facts["state"] == "succeeded"
 
 
