@@ -17,6 +17,7 @@ from medgantry.errors import MedgantryError
 from pipelines.batch_inference import batch_inference
 from pipelines.brain_tumor_segmentation import brain_tumor_segmentation
 from pipelines.deployment import deployment
+from pipelines.drift_report import drift_report
 from pipelines.ingest_dicom import ingest_dicom
 from pipelines.lung_registration import lung_registration
 from pipelines.nsclc_survival import nsclc_survival
@@ -36,6 +37,7 @@ PIPELINES: dict[str, BaseComponent] = {
     "batch_inference": batch_inference,
     "brain_tumor_segmentation": brain_tumor_segmentation,
     "deployment": deployment,
+    "drift_report": drift_report,
     "ingest_dicom": ingest_dicom,
     "lung_registration": lung_registration,
     "nsclc_survival": nsclc_survival,

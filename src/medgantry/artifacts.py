@@ -43,6 +43,10 @@ class Evaluation(dsl.Artifact):  # type: ignore[misc]
     """Metrics with intervals, per-case results, predictions and report."""
 
 
+class DriftFinding(dsl.Artifact):  # type: ignore[misc]
+    """What a window of requests differs in from training cases."""
+
+
 class Registration(dsl.Artifact):  # type: ignore[misc]
     """A registered model version and the decision about it."""
 

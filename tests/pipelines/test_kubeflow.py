@@ -14,6 +14,7 @@ NEEDED = {
     "batch_inference": {"source": "s3://b/archive", "bundle": "s3://b/bundle"},
     "brain_tumor_segmentation": {"source": "s3://b/task"},
     "deployment": {"model_name": "m"},
+    "drift_report": {"cohort": "s3://b/steps/split_cohort/k", "model_name": "m"},
     "ingest_dicom": {"source": "s3://b/archive"},
     "lung_registration": {"source": "s3://b/pairs"},
     "nsclc_survival": {"source": "s3://b/archive", "clinical": "s3://b/c.csv", "expression": "s3://b/e.tsv"},

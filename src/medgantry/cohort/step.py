@@ -48,4 +48,4 @@ def split(
         )
         divided = Cohort.open(output)
         sides = {side: len(divided.side(side)) for side in ("train", "validation", "test")}
-        record.facts = {"split_hash": divided.split_hash, **sides}
+        record.facts = {"split_hash": divided.split_hash, "uri": store.uri(prefix), **sides}

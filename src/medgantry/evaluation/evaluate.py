@@ -8,6 +8,7 @@ from typing import Any
 from medgantry import ledger
 from medgantry.bundles import Bundle
 from medgantry.cohort import Case, Cohort
+from medgantry.each_case import for_each_case
 from medgantry.errors import InvalidBundle, InvalidCohort
 from medgantry.evaluation.champion import Champion
 from medgantry.evaluation.classification.judge import ClassificationJudge
@@ -22,7 +23,6 @@ from medgantry.evaluation.report.report import write_report
 from medgantry.evaluation.segmentation.judge import SegmentationJudge
 from medgantry.evaluation.subgroups import subgroup_table, subgroups
 from medgantry.fingerprint import code_fingerprint, hash_value
-from medgantry.inference.each_case import for_each_case
 from medgantry.steps import StepRecord
 
 STEP = "evaluate"

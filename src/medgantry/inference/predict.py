@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 from medgantry.bundles import Bundle
 from medgantry.bundles.case_files import bring_case
 from medgantry.cohort import Cohort, File
+from medgantry.each_case import for_each_case
 from medgantry.errors import InvalidInput
 from medgantry.fingerprint import code_fingerprint, hash_file, hash_value
-from medgantry.inference.each_case import for_each_case
 from medgantry.inference.segmenter import Segmenter
 from medgantry.steps import StepRecord, reuse_or_build, step
 from medgantry.storage import ObjectStore

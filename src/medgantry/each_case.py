@@ -1,4 +1,4 @@
-"""A bundle over many cases: one that fails is a verdict about the case, never an end of the step."""
+"""Work over many cases: one that fails is a verdict about the case, never an end of the step."""
 
 from collections.abc import Callable, Sequence
 
@@ -40,7 +40,7 @@ def for_each_case(
             entries.append(Entry(item=case_id, step=step, verdict="ok", rule=done))
         except StoreUnavailable:
             raise
-        except Exception as error:  # noqa: BLE001 whatever a bundle's transforms raise is a verdict about the case
+        except Exception as error:  # noqa: BLE001 whatever is raised is a verdict about the case
             entries.append(
                 Entry(
                     item=case_id,
@@ -48,7 +48,7 @@ def for_each_case(
                     verdict="rejected",
                     rule=wanted,
                     evidence=f"{type(error).__name__}: {error}"[:500],
-                    remedy="Compare the case with those that the bundle was trained on.",
+                    remedy="Compare the case with those that succeeded.",
                 )
             )
     record.advance(len(case_ids), len(case_ids), "cases")

@@ -1,0 +1,116 @@
+"""The pipeline on requests that the library logged, as a person runs it: real S3 and MLflow."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from medgantry.cohort.step import split
+from medgantry.documents import read_document
+from medgantry.ingest.photos.step import ingest_photos
+from medgantry.phantoms.skin_lesions import write_photos
+from medgantry.steps import read_records
+from medgantry.storage import ObjectStore
+from tests.medgantry.monitoring.requests import log_photos
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+
+ROOT = Path(__file__).parents[2]
+
+
+class Laptop:
+    """A folder of its own, with a stack that stays up."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+        command = [sys.executable, "-m", "pipelines", *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, check=False, text=True
+        )
+
+    def report(self, **parameters: str) -> dict:
+        given = [part for name, value in parameters.items() for part in ("-p", f"{name}={value}")]
+        done = self.call("run", "drift_report", "--json", *given)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def output(self, document: dict, name: str) -> Path:
+        """Newest file that a step of this run wrote."""
+        return max((self.folder / ".medgantry/runs" / document["run_id"]).rglob(name), key=os.path.getmtime)
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory):
+    place = Laptop(tmp_path_factory.mktemp("laptop"))
+    up = place.call("up")
+    assert up.returncode == 0, up.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        for line in place.call("env").stdout.splitlines():
+            name, _, value = line.removeprefix("export ").partition("=")
+            patch.setenv(name, value.strip("'"))
+        patch.setenv("MEDGANTRY_RUN_ID", "training")
+        yield place
+    place.call("down")
+
+
+@pytest.fixture(scope="module")
+def cohort(laptop):
+    """What the steps of a training run leave in the store, and say of it."""
+    for name, seed in (("trained", 1), ("asked", 2)):
+        write_photos(laptop.folder / name, images=100, seed=seed, size=(30, 40))
+    settings = dict.fromkeys(("metadata", "images", "columns", "classes", "licence"), "")
+    source = str(laptop.folder / "trained")
+    ingest_photos(laptop.folder / "whole", source=source, max_rejected=0.0, external=False, **settings)
+    shares = {"validation": 0.1, "test": 0.1, "seed": 0}
+    texts = dict.fromkeys(("stratify_by", "assignment", "accepted_duplicates"), "")
+    split(laptop.folder / "whole", laptop.folder / "divided", **shares, **texts)
+    facts = {item["step"]: item["facts"] for item in read_records(ObjectStore.from_environment(), "training")}
+    return facts["split_cohort"]["uri"]
+
+
+@pytest.fixture(scope="module")
+def asked(laptop, cohort):
+    store = ObjectStore.from_environment()
+    log_photos(store, "darker", laptop.folder / "asked", brightness=0.8)
+    return log_photos(store, "alike", laptop.folder / "asked")
+
+
+def test_requests_like_the_training_data_are_no_drift(laptop, cohort, asked):
+    document = laptop.report(cohort=cohort, model_name="alike")
+    assert document["state"] == "succeeded", document["error"]
+    facts = {row["step"]: row["facts"][0] for row in document["steps"]}
+    assert facts["open_cohort"]["cases"] == 100
+    assert (facts["report_drift"]["drift"], facts["report_drift"]["requests"]) == (0, asked)
+
+
+def test_drift_is_a_result_that_fails_no_run_and_kfp_gets_page_and_metrics(laptop, cohort, asked):
+    document = laptop.report(cohort=cohort, model_name="darker")
+    assert document["state"] == "succeeded", document["error"]
+    found = read_document(laptop.output(document, "drift"), "medgantry/drift/1")
+    assert "red intensity at 95%" in found["drifted"]
+    page = laptop.output(document, "report").read_text()
+    assert "red intensity at 95%" in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    shown = json.loads(
+        next(
+            path
+            for path in (laptop.folder / ".medgantry/runs" / document["run_id"]).rglob("executor_output.json")
+            if path.parent.name == "report-drift"
+        ).read_text()
+    )
+    assert shown["artifacts"]["metrics"]["artifacts"][0]["metadata"]["drift"] == 1
+
+
+def test_a_cohorts_path_will_do_on_a_laptop_and_a_wrong_one_is_named(laptop, cohort, asked):
+    document = laptop.report(cohort=str(laptop.folder / "divided"), model_name="alike")
+    assert document["state"] == "succeeded", document["error"]
+    wrong = laptop.report(cohort=str(laptop.folder / "nowhere"), model_name="alike")
+    assert (wrong["state"], wrong["error"]["step"]) == ("failed", "open_cohort")
+    assert "docs/monitoring.md" in wrong["error"]["remedy"]
