@@ -5,6 +5,7 @@ what comes back. A response's `model_version` is the hash of the served copy.
 """
 
 import argparse
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -41,14 +42,18 @@ def main() -> None:
         model_folder = arguments.folder or Path(folder) / "model"
         if arguments.prefix:
             fetch_folder(ObjectStore.from_environment(), arguments.prefix, model_folder)
-        model = BundleServer(arguments.name, model_folder, limits, references, admission)
+        store = ObjectStore.from_environment() if os.environ.get("MEDGANTRY_STORE") else None
+        model = BundleServer(arguments.name, model_folder, limits, references, admission, store)
 
         def decorate(app: fastapi.FastAPI) -> None:
             if arguments.page:
                 add_page(app, arguments.name, read_card(model_folder))
 
         server = make_server(arguments.host, arguments.port, arguments.grpc_port, limits, admission, decorate)
-        server.start([model])
+        try:
+            server.start([model])
+        finally:
+            model.close()
 
 
 if __name__ == "__main__":

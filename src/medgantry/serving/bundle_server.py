@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,16 +12,19 @@ import torch
 from kserve import InferRequest, InferResponse, Model
 
 from medgantry.errors import MedgantryError, SourceUnavailable, StoreUnavailable
+from medgantry.monitoring.record import Record, Status
+from medgantry.monitoring.request_log import RequestLog
 from medgantry.serving import protocol_v1, protocol_v2
 from medgantry.serving.admission import Admission
 from medgantry.serving.answers.choose import answers_of
-from medgantry.serving.exchange import Answer, Asked, wanted_outputs
+from medgantry.serving.exchange import Answer, Answered, Asked, wanted_outputs
 from medgantry.serving.incoming.content import Receiver
 from medgantry.serving.incoming.references import References
 from medgantry.serving.limits import Limits
 from medgantry.serving.metrics import ANSWERED, Stages
 from medgantry.serving.refusals import BadContent, Refused, TooLarge
 from medgantry.serving.warm_up import warm_up
+from medgantry.storage import ObjectStore
 from medgantry.storage.folders import copied_hash
 
 _LOG = logging.getLogger(__name__)
@@ -34,10 +39,17 @@ class BundleServer(Model):  # type: ignore[misc]
         limits: That requests keep.
         references: What requests may refer to.
         admission: Who is let in.
+        store: Where requests are logged; None for nowhere.
     """
 
     def __init__(
-        self, name: str, folder: Path, limits: Limits, references: References, admission: Admission
+        self,
+        name: str,
+        folder: Path,
+        limits: Limits,
+        references: References,
+        admission: Admission,
+        store: ObjectStore | None = None,
     ) -> None:
         super().__init__(name)
         self._release = copied_hash(folder)
@@ -45,6 +57,7 @@ class BundleServer(Model):  # type: ignore[misc]
         self.answers = answers_of(folder, Receiver(limits, references))
         with TemporaryDirectory(prefix="medgantry-warm-up-") as scratch:
             warm_up(self.answers, folder, Path(scratch))
+        self._log = RequestLog(store, name, self.answers.names) if store else None
         self.ready = True
 
     def get_input_types(self) -> list[dict[str, Any]]:
@@ -65,7 +78,7 @@ class BundleServer(Model):  # type: ignore[misc]
             Refused: If the store or a PACS is away: HTTP 503.
         """
         protocol = "v1" if isinstance(payload, dict) else "grpc" if payload.from_grpc else "v2"
-        stages, status = Stages(self.name), 500
+        stages, began, status = Stages(self.name), time.monotonic(), 500
         try:
             async with self._admission.turn(stages):
                 answered = await asyncio.to_thread(self._answered, payload, stages)
@@ -79,6 +92,13 @@ class BundleServer(Model):  # type: ignore[misc]
             raise BadContent(status, str(error)) from error
         finally:
             ANSWERED.labels(self.name, protocol, status).inc()
+            if status != 200:
+                self._note("refused" if status < 500 else "failed", time.monotonic() - began, {})
+
+    def close(self) -> None:
+        """Write what the log still holds."""
+        if self._log:
+            self._log.close()
 
     def _answered(
         self, payload: InferRequest | dict[str, Any], stages: Stages
@@ -109,7 +129,7 @@ class BundleServer(Model):  # type: ignore[misc]
         scratch.mkdir()
         try:
             with stages.timed("answer"):
-                return self.answers.answer(asked, wanted, scratch)
+                found = self.answers.answer(asked, wanted, scratch)
         except MedgantryError:
             raise
         except (MemoryError, torch.OutOfMemoryError) as error:
@@ -118,6 +138,23 @@ class BundleServer(Model):  # type: ignore[misc]
             # Neither the client nor the log gets its text, which may name a patient.
             _LOG.error("A request failed with %s", type(error).__name__)
             raise _Failed(type(error).__name__) from None
+        if self._log:
+            with stages.timed("observe"):
+                self._note("answered", stages.seconds["answer"], _observed(found))
+        return found.outputs
+
+    def _note(self, status: Status, seconds: float, facts: Mapping[str, Any]) -> None:
+        if self._log:
+            self._log.add(Record(release=self._release, status=status, seconds=seconds, **facts))
+
+
+def _observed(found: Answered) -> Mapping[str, Any]:
+    """What the log may know; nothing where it cannot be told, as no request fails for that."""
+    try:
+        return found.observe()
+    except Exception as error:  # noqa: BLE001 see above
+        _LOG.warning("A request is logged without its statistics: %s", type(error).__name__)
+        return {}
 
 
 class _Failed(MedgantryError):

@@ -1,6 +1,6 @@
 """What is asked and answered, whatever protocol carries it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,6 +74,15 @@ Answer = Mapping[str, NDArray[Any] | Sequence[str] | FileAnswer]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Answered:
+    """An answer, and what the request log may know of it."""
+
+    outputs: Answer
+    observe: Callable[[], Mapping[str, Any]]
+    """Gives fields of a `monitoring.record.Record`, while the request's scratch space is there."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Described:
     """An input or an output, as the model's metadata tell of it (Open Inference Protocol v2, model metadata)."""
 
@@ -99,7 +108,11 @@ class Answers(Protocol):
     def outputs(self) -> Sequence[Described]:
         """What an answer may hold."""
 
-    def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answer:
+    @property
+    def names(self) -> Sequence[str]:
+        """Channels, features, classes and regions that the model declares: no others are logged."""
+
+    def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answered:
         """Answer one request.
 
         Args:

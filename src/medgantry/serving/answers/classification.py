@@ -1,24 +1,30 @@
 """A classification's answers: every class with its calibrated probability."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medgantry.bundles import Bundle
 from medgantry.bundles.case_files import bring_case
 from medgantry.errors import InvalidInput
+from medgantry.fingerprint import hash_file
 from medgantry.inference import Classifier
 from medgantry.ingest.photos.image import read_photo
 from medgantry.ingest.photos.png_file import encode_png
 from medgantry.ledger import Unusable
-from medgantry.serving.exchange import Answer, Asked, Described, Given
+from medgantry.monitoring.case_statistics import CaseStatistics, photo_statistics
+from medgantry.serving.exchange import Answer, Answered, Asked, Described, Given
 from medgantry.serving.incoming.content import Receiver
-from medgantry.serving.incoming.volumes import receive_volume
+from medgantry.serving.incoming.volumes import observe, receive_volume
 
 PHOTO = "image"
 """The input's name where it is a photo."""
 _COLOUR = "RGB"
+_Item = dict[str, Path | list[Path]]
+_Seen = Callable[[], dict[str, Any]]
 
 
 class ClassificationAnswers:
@@ -44,26 +50,46 @@ class ClassificationAnswers:
             Described(name="probabilities", datatype="FP64", shape=[count]),
         ]
 
-    def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answer:
+    @property
+    def names(self) -> list[str]:
+        """Channels and classes."""
+        return [*(each.name for each in self.inputs), *self._model.bundle.outputs]
+
+    def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answered:
         """Classify one case."""
-        found = self._model.predict_case(self._item(asked, scratch))
+        item, seen = self._photo_item(asked, scratch) if self._photos else self._volume_item(asked, scratch)
+        found = self._model.predict_case(item)
         answer: Answer = {
             "class": [found.answer],
             "classes": list(found.classes),
             "probabilities": np.asarray(found.probabilities, dtype=np.float64),
         }
-        return {name: answer[name] for name in wanted}
+        probabilities = dict(zip(found.classes, found.probabilities, strict=True))
+        return Answered(
+            outputs={name: answer[name] for name in wanted},
+            observe=lambda: {**seen(), "probabilities": probabilities},
+        )
 
-    def _item(self, asked: Asked, scratch: Path) -> dict[str, Path | list[Path]]:
-        if self._photos:
-            if len(asked.inputs) != 1:
-                raise InvalidInput(f"One photo was wanted, found {len(asked.inputs)}.", "Ask for each alone.")
-            return {"image": self._photo(asked.inputs[0], scratch)}
+    def _photo_item(self, asked: Asked, scratch: Path) -> tuple[_Item, _Seen]:
+        if len(asked.inputs) != 1:
+            raise InvalidInput(f"One photo was wanted, found {len(asked.inputs)}.", "Ask for each alone.")
+        path, pixels = self._photo(asked.inputs[0], scratch)
+
+        def seen() -> dict[str, Any]:
+            return {
+                "inputs": [hash_file(path)],
+                "statistics": CaseStatistics(channels=photo_statistics(pixels)),
+            }
+
+        return {"image": path}, seen
+
+    def _volume_item(self, asked: Asked, scratch: Path) -> tuple[_Item, _Seen]:
         given = asked.by_name([each.name for each in self.inputs])
         received = [receive_volume(each, self._receiver, scratch) for each in given.values()]
-        return bring_case([each.file for each in received], self._model.bundle, scratch)
+        item = bring_case([each.file for each in received], self._model.bundle, scratch)
+        return item, lambda: observe(received)
 
-    def _photo(self, given: Given, scratch: Path) -> Path:
+    def _photo(self, given: Given, scratch: Path) -> tuple[Path, NDArray[np.uint8]]:
         item = given.single()
         if not isinstance(item, bytes | str):
             raise InvalidInput("The photo must be of datatype BYTES, found a tensor.")
@@ -76,4 +102,4 @@ class ClassificationAnswers:
             raise InvalidInput(f"{verdict.rule}: {verdict.evidence}.", verdict.remedy) from verdict
         path = scratch / "photo.png"
         path.write_bytes(encode_png(pixels))
-        return path
+        return path, pixels

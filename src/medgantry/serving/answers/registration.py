@@ -5,9 +5,9 @@ from pathlib import Path
 
 from medgantry.bundles import Bundle
 from medgantry.inference.registrar import Registrar
-from medgantry.serving.exchange import Answer, Asked, Described, FileAnswer
+from medgantry.serving.exchange import Answered, Asked, Described, FileAnswer
 from medgantry.serving.incoming.content import Receiver
-from medgantry.serving.incoming.volumes import receive_volume
+from medgantry.serving.incoming.volumes import observe, receive_volume
 
 _PAIR = ("fixed", "moving")
 
@@ -31,20 +31,22 @@ class RegistrationAnswers:
         Described(name="warped_nifti", datatype="BYTES", shape=[1]),
     )
 
+    names = _PAIR
+
     def __init__(self, bundle: Bundle, receiver: Receiver) -> None:
         self._model, self._receiver = Registrar(bundle), receiver
 
-    def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answer:
+    def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answered:
         """Register one pair."""
         given = asked.by_name(_PAIR)
-        paths = {}
-        for name in _PAIR:
-            file = receive_volume(given[name], self._receiver, scratch).file
-            paths[name] = scratch / f"{file.sha256}.{file.format}"
-        found = self._model.predict_case(paths)
+        received = {name: receive_volume(given[name], self._receiver, scratch) for name in _PAIR}
+        found = self._model.predict_case({name: Path(each.file.uri) for name, each in received.items()})
         files = {
             "displacement_nifti": scratch / "displacement.nii.gz",
             "warped_nifti": scratch / "warped.nii.gz",
         }
         found.save(*files.values())
-        return {name: FileAnswer(paths=[files[name]]) for name in wanted}
+        return Answered(
+            outputs={name: FileAnswer(paths=[files[name]]) for name in wanted},
+            observe=lambda: observe(list(received.values())),
+        )

@@ -17,10 +17,11 @@ from medgantry.errors import InvalidInput
 from medgantry.exporting.algorithm import algorithm_of
 from medgantry.inference import Segmentation, Segmenter
 from medgantry.inference.label_map import labels_to_region
+from medgantry.monitoring.region_volumes import region_volumes_ml
 from medgantry.serving.answers.overlay import draw_slices
-from medgantry.serving.exchange import Answer, Asked, Described, FileAnswer
+from medgantry.serving.exchange import Answer, Answered, Asked, Described, FileAnswer
 from medgantry.serving.incoming.content import Receiver
-from medgantry.serving.incoming.volumes import Received, receive_volume
+from medgantry.serving.incoming.volumes import Received, observe, receive_volume
 
 
 class SegmentationAnswers:
@@ -58,7 +59,7 @@ class SegmentationAnswers:
         if self._model.several:
             self.outputs.append(Described(name="uncertainty_nifti", datatype="BYTES", shape=[1], usual=False))
 
-    def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answer:
+    def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answered:
         """Segment one case."""
         given = asked.by_name([each.name for each in self.inputs])
         received = [receive_volume(each, self._receiver, scratch) for each in given.values()]
@@ -66,10 +67,20 @@ class SegmentationAnswers:
             raise InvalidInput(
                 "A DICOM Segmentation refers to the slices of a series.", "Send the series, or ask for NIfTI."
             )
-        found = self._model.predict_case(
-            bring_case([each.file for each in received], self._model.bundle, scratch)
-        )
-        return self._made(found, received, wanted, scratch)
+        item = bring_case([each.file for each in received], self._model.bundle, scratch)
+        found = self._model.predict_case(item)
+        spacing = found.header.get_zooms()[:3]
+
+        def facts() -> dict[str, Any]:
+            volumes = region_volumes_ml(found.labels, self._model.regions, spacing)
+            return {**observe(received), "volumes_ml": volumes}
+
+        return Answered(outputs=self._made(found, received, wanted, scratch), observe=facts)
+
+    @property
+    def names(self) -> list[str]:
+        """Channels and regions."""
+        return [*(each.name for each in self.inputs), *self._model.regions]
 
     def _made(
         self, found: Segmentation, received: Sequence[Received], wanted: Sequence[str], scratch: Path
@@ -77,7 +88,7 @@ class SegmentationAnswers:
         names = self._model.bundle.outputs
         masks = {name: labels_to_region(found.labels, self._model.regions[name]) for name in names}
         affine = found.header.get_best_affine()
-        voxel_ml = float(abs(np.linalg.det(affine[:3, :3]))) / 1000
+        volumes = region_volumes_ml(found.labels, self._model.regions, found.header.get_zooms()[:3])
         answer: dict[str, NDArray[Any] | Sequence[str] | FileAnswer] = {}
         for output in wanted:
             path = scratch / f"{output.removesuffix('_nifti')}.nii.gz"
@@ -87,7 +98,7 @@ class SegmentationAnswers:
                 case "regions":
                     answer[output] = list(names)
                 case "volume_ml":
-                    answer[output] = np.asarray([masks[name].sum() * voxel_ml for name in names], np.float64)
+                    answer[output] = np.asarray([volumes[name] for name in names], np.float64)
                 case "label_map_nifti":
                     found.save(path)
                     answer[output] = FileAnswer(paths=[path])

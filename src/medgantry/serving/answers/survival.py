@@ -10,7 +10,8 @@ import numpy as np
 from medgantry.errors import InvalidInput
 from medgantry.features.column import NUMBER, Column
 from medgantry.features.table import ALWAYS, SUBJECT, TIMESTAMP, FeatureTable
-from medgantry.serving.exchange import Answer, Asked, Described, Given
+from medgantry.monitoring.case_statistics import CaseStatistics, table_statistics
+from medgantry.serving.exchange import Answered, Asked, Described, Given
 from medgantry.survival.model import SurvivalModel
 
 _MOST_SUBJECTS = 10_000
@@ -44,7 +45,7 @@ class SurvivalAnswers:
             for column in self._columns.values()
         ]
 
-    def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answer:
+    def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answered:
         """Predict for the subjects of a request."""
         unknown = sorted({given.name for given in asked.inputs} - set(self._columns))
         counts = {len(given.values) for given in asked.inputs}
@@ -66,7 +67,24 @@ class SurvivalAnswers:
         table = FeatureTable(columns=list(self._columns.values()), rows=rows, entries=())
         found = self._model.predict(table)
         answer = {"risk": found.risk, "days": found.grid, "survival": found.survival}
-        return {name: np.asarray(answer[name], dtype=np.float64) for name in wanted}
+        outputs = {name: np.asarray(answer[name], dtype=np.float64) for name in wanted}
+
+        def facts() -> dict[str, Any]:
+            if len(rows) > 1:  # a record is of one subject
+                return {}
+            return {
+                "statistics": CaseStatistics(
+                    features=table_statistics({name: rows[0][name] for name in self._columns})
+                ),
+                "risk": float(found.risk[0]),
+            }
+
+        return Answered(outputs=outputs, observe=facts)
+
+    @property
+    def names(self) -> list[str]:
+        """The features."""
+        return list(self._columns)
 
 
 def _values(given: Given, column: Column) -> list[Any]:

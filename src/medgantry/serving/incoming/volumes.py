@@ -22,6 +22,7 @@ from medgantry.ingest.nifti_facts import check_geometry, read_facts
 from medgantry.ingest.volumes.convert import nifti_bytes
 from medgantry.ingest.volumes.volume import Volume
 from medgantry.ledger import Unusable
+from medgantry.monitoring.case_statistics import CaseStatistics, ChannelStatistics, volume_statistics
 from medgantry.serving.exchange import Given
 from medgantry.serving.incoming.content import Content, Receiver
 from medgantry.serving.refusals import TooLarge
@@ -81,6 +82,17 @@ def receive_volume(given: Given, receiver: Receiver, folder: Path) -> Received:
         orientation="".join(nibabel.aff2axcodes(image.affine)),
     )
     return Received(file=file, slices=slices)
+
+
+def observe(received: Sequence[Received]) -> dict[str, Any]:
+    """What the request log may know of volumes: hashes and statistics."""
+    channels: dict[str, ChannelStatistics] = {}
+    for each in received:
+        channels |= volume_statistics(Path(each.file.uri), {each.file.channel: each.file.channel_index})
+    return {
+        "inputs": [each.file.sha256 for each in received],
+        "statistics": CaseStatistics(channels=channels),
+    }
 
 
 def hash_name(name: str) -> str:
