@@ -1,4 +1,4 @@
-"""`python -m benchmarks [name ...]`: one JSON object per row; B1 to B9 and B11 are names too."""
+"""`python -m benchmarks [name ...]`: one JSON object per row; B1 to B11 are names too."""
 
 import importlib
 import json
@@ -15,6 +15,7 @@ NAMES = (
     "loader",
     "patch_read",
     "object_store",
+    "infer",
     "radiomics",
 )
 SHORT = {
@@ -28,6 +29,7 @@ SHORT = {
     "B8a": "loader",
     "B8b": "patch_read",
     "B9": "object_store",
+    "B10": "infer",
     "B11": "radiomics",
 }
 

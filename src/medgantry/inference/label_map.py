@@ -1,6 +1,7 @@
 """Region masks and label maps: one says the other when regions nest or are apart."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,22 @@ def regions_to_labels(
             raise InvalidBundle(f"Region {name} has no label of its own among {dict(regions)}.")
         labels[masks[list(names).index(name)]] = own[0]
     return labels
+
+
+def most_probable(
+    probabilities: NDArray[np.float32],
+) -> tuple[NDArray[np.unsignedinteger[Any]], NDArray[np.float32]]:
+    """The class of each voxel, the first of several equal ones, and its probability; both (i, j, k).
+
+    Args:
+        probabilities: (C, i, j, k).
+    """
+    greatest = probabilities[0].copy(order="K")
+    best = np.zeros_like(greatest, dtype=np.min_scalar_type(len(probabilities) - 1))
+    for index, found in enumerate(probabilities[1:], 1):
+        np.copyto(best, index, where=found > greatest)
+        np.maximum(greatest, found, out=greatest)
+    return best, greatest
 
 
 def labels_to_region(labels: NDArray[np.generic], codes: Sequence[int]) -> NDArray[np.bool_]:

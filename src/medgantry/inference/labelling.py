@@ -1,6 +1,7 @@
 """From probabilities on the network's grid to a label map on the source's."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 
 from medgantry.bundles import Bundle
 from medgantry.errors import InvalidBundle
-from medgantry.inference.label_map import regions_to_labels
+from medgantry.inference.label_map import most_probable, regions_to_labels
 from medgantry.inference.postprocessing import Postprocessing
-from medgantry.inference.source_grid import source_slabs, to_source_grid
+from medgantry.inference.source_grid import source_blocks
 from medgantry.inference.uncertainty import predictive_entropy
 
 Shape = tuple[int, int, int]
@@ -62,17 +63,33 @@ class Labelling:
             )
         if self._postprocessing.own:
             return self._own(probabilities, image, shape, unsure)
-        given = probabilities.numpy(), np.asarray(image.affine, dtype=np.float64), shape, affine
-        if self._postprocessing.exclusive:
-            return self._most_probable(*given, unsure)
-        on_source = to_source_grid(*given)
-        masks = on_source[self._indices] > self._postprocessing.threshold
-        entropy = predictive_entropy(on_source[self._indices], exclusive=False) if unsure else None
-        return regions_to_labels(masks, self._names, self._regions), entropy
+        labels = np.zeros(shape, dtype=np.uint8)
+        entropy = np.zeros(shape, dtype=np.float32) if unsure else None
+        network_affine = np.asarray(image.affine, dtype=np.float64)
+        for place, found in source_blocks(probabilities.numpy(), network_affine, shape, affine):
+            labels[place] = self._label_block(found)
+            if entropy is not None:
+                asked = found if self._postprocessing.exclusive else found[self._indices]
+                entropy[place] = predictive_entropy(asked, exclusive=self._postprocessing.exclusive)
+        return labels, entropy
+
+    def _label_block(self, found: NDArray[np.float32]) -> NDArray[np.uint8]:
+        if not self._postprocessing.exclusive:
+            masks = found[self._indices] > self._postprocessing.threshold
+            return regions_to_labels(masks, self._names, self._regions)
+        best, greatest = most_probable(found)
+        labels = np.take(self._code_of_class, best)
+        labels[greatest <= 0] = 0  # beyond the network's grid there is no class
+        return labels
+
+    @cached_property
+    def _code_of_class(self) -> NDArray[np.uint8]:
+        classes = np.eye(len(self._channels), dtype=bool)[self._indices]
+        return regions_to_labels(classes, self._names, self._regions)
 
     def _own(self, probabilities: torch.Tensor, image: MetaTensor, shape: Shape, unsure: bool) -> Labelled:
         """As the bundle itself puts it back."""
-        inverted, answer = self._postprocessing.finish(probabilities, image)
+        inverted, answer = self._postprocessing.finish(probabilities, image, keep=unsure)
         found = answer.numpy()
         if found.shape not in {(1, *shape), (len(self._channels), *shape)}:
             raise InvalidBundle(
@@ -80,40 +97,22 @@ class Labelling:
                 f"found {found.shape}."
             )
         exclusive = self._postprocessing.exclusive
-        entropy = predictive_entropy(inverted.numpy(), exclusive=exclusive) if unsure else None
+        entropy = None if inverted is None else predictive_entropy(inverted.numpy(), exclusive=exclusive)
         if len(found) == len(self._channels):
             return regions_to_labels(found[self._indices] > 0, self._names, self._regions), entropy
         return self._codes(found[0]), entropy
 
     def _codes(self, found: NDArray[np.generic]) -> NDArray[np.uint8]:
         """Label codes that a bundle wrote itself: it knows no others than those it was trained with."""
-        labels = found.astype(np.uint8)
-        known = {0, *(code for name in self._names for code in self._regions[name])}
-        strange = sorted(set(np.flatnonzero(np.bincount(labels.ravel())).tolist()) - known)
-        if strange or not np.array_equal(labels, found):
+        labels = found.astype(np.uint8, copy=False)
+        is_strange = np.ones(256, dtype=np.bool_)
+        is_strange[[0, *(code for name in self._names for code in self._regions[name])]] = False
+        # Plane by plane: as indices, bytes take eight times their memory.
+        strange = sorted({code for plane in labels for code in plane[is_strange[plane]].tolist()})
+        if strange or not (labels is found or np.array_equal(labels, found)):
             raise InvalidBundle(
                 f"The bundle writes label codes {strange or 'that are no whole numbers'}, its regions are made of "
                 f"{dict(self._regions)}.",
                 "Use a cohort with the label codes of the bundle: its scripts and configs read and write them by number.",
             )
         return labels
-
-    def _most_probable(
-        self,
-        probabilities: NDArray[np.float32],
-        affine: NDArray[np.float64],
-        shape: Shape,
-        source_affine: NDArray[np.float64],
-        unsure: bool,
-    ) -> Labelled:
-        """The most probable class of each voxel, slab by slab: all classes of a source volume may not fit into memory."""
-        labels = np.zeros(shape, dtype=np.uint8)
-        entropy = np.zeros(shape, dtype=np.float32) if unsure else None
-        for slab, found in source_slabs(probabilities, affine, shape, source_affine):
-            best = found.argmax(axis=0)
-            inside = found.max(axis=0) > 0  # beyond the network's grid there is no class
-            masks = np.stack([(best == index) & inside for index in self._indices])
-            labels[..., slab] = regions_to_labels(masks, self._names, self._regions)
-            if entropy is not None:
-                entropy[..., slab] = predictive_entropy(found, exclusive=True)
-        return labels, entropy

@@ -13,6 +13,7 @@ from medgantry.bundles import Bundle
 from medgantry.bundles.config_ids import look_up
 from medgantry.bundles.parser import load_state, make_parser, part
 from medgantry.errors import InvalidBundle
+from medgantry.inference.put_back import with_proved
 from medgantry.inference.running_mean import RunningMean
 from medgantry.inference.test_time_augmentation import every_flip, flipped_answers
 from medgantry.processes import THREADS
@@ -43,7 +44,7 @@ class LoadedNetwork:
         self.ensemble = bundle.ensemble if untrained_seed is None else None
         self._mirrored = self.ensemble is not None and self.ensemble.test_time_augmentation == "flips"
         self.postprocessing: Compose = part(parser, "postprocessing")
-        self._preprocessing = part(parser, "preprocessing")
+        self._preprocessing = with_proved(part(parser, "preprocessing"), self.postprocessing)
         self._inferer = part(parser, "inferer")
         self._mixed_precision = _mixed_precision(parser, self.device)
 

@@ -13,6 +13,7 @@ from monai.data import MetaTensor
 from monai.transforms import Activationsd, AsDiscreted, Compose, Invertd, SaveClassificationd, SaveImaged
 
 from medgantry.errors import InvalidBundle
+from medgantry.inference.put_back import Discrete, PutBack
 from medgantry.transforms.flattened import flattened
 
 PRED = "pred"
@@ -38,22 +39,28 @@ class Postprocessing:
             data = transform(data)
         return torch.as_tensor(data[PRED])
 
-    def finish(self, probabilities: torch.Tensor, image: MetaTensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def finish(
+        self, probabilities: torch.Tensor, image: MetaTensor, *, keep: bool
+    ) -> tuple[torch.Tensor | None, torch.Tensor]:
         """Do the rest as the bundle does it.
 
         Args:
             probabilities: (C, x, y, z), on the grid of the image.
             image: As the bundle's preprocessing made it, with its trace.
+            keep: Whether the probabilities are wanted too.
 
         Returns:
-            The probabilities after `Invertd`, (C, i, j, k), and the bundle's answer.
+            The probabilities after `Invertd`, (C, i, j, k), if wanted; and the bundle's answer.
         """
         data: Any = {"image": image, PRED: MetaTensor(probabilities, meta=dict(image.meta))}
-        inverted = probabilities
+        inverted: torch.Tensor | None = None
         for transform in self.own:
-            data = transform(data)
-            if isinstance(transform, Invertd):
+            if keep and isinstance(transform, PutBack):
+                data = transform.invert(data)
                 inverted = torch.as_tensor(data[PRED])
+                data = transform.discretise(data)
+            else:
+                data = transform(data)
         return inverted, torch.as_tensor(data[PRED])
 
 
@@ -69,7 +76,7 @@ def take_apart(postprocessing: Compose) -> Postprocessing:
         activations.append(transforms.pop(0))
     if any(isinstance(item, Invertd) for item in transforms):
         argmax = any(isinstance(item, AsDiscreted) and item.argmax[0] for item in transforms)
-        return Postprocessing(activations=activations, own=transforms, exclusive=argmax)
+        return Postprocessing(activations=activations, own=_in_one_pass(transforms), exclusive=argmax)
     for item in transforms:
         if not isinstance(item, AsDiscreted):
             raise InvalidBundle(
@@ -87,6 +94,21 @@ def take_apart(postprocessing: Compose) -> Postprocessing:
         raise InvalidBundle("Post-processing must hold AsDiscreted with a threshold or with argmax.")
     threshold = float(discrete.threshold[0])
     return Postprocessing(activations=activations, own=[], exclusive=False, threshold=threshold)
+
+
+def _in_one_pass(transforms: Sequence[Any]) -> list[Any]:
+    """The same in less time: every `Invertd` with an `AsDiscreted` right after it in one, and `AsDiscreted` itself."""
+    found: list[Any] = []
+    rest = list(transforms)
+    while rest:
+        transform = rest.pop(0)
+        if isinstance(transform, Invertd):
+            follows = rest and Discrete.is_like(rest[0]) and rest[0].keys == transform.keys
+            discrete = Discrete(rest.pop(0)) if follows else None
+            found.append(PutBack(transform, discrete, last=not rest))
+        else:
+            found.append(Discrete(transform) if Discrete.is_like(transform) else transform)
+    return found
 
 
 def scores_only(postprocessing: Compose) -> Compose:

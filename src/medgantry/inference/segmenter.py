@@ -16,6 +16,7 @@ from medgantry.errors import InvalidBundle
 from medgantry.inference.label_map import majority
 from medgantry.inference.labelling import Labelling
 from medgantry.inference.loaded_network import LoadedNetwork
+from medgantry.inference.nifti_writing import save_nifti
 from medgantry.inference.postprocessing import take_apart
 from medgantry.inference.running_mean import RunningMean
 
@@ -59,7 +60,7 @@ class Segmentation:
         header.set_data_dtype(voxels.dtype)
         header.set_slope_inter(1, 0)
         header["cal_min"] = header["cal_max"] = 0
-        nibabel.save(nibabel.Nifti1Image(voxels, None, header), path)
+        save_nifti(voxels, header, path)
 
 
 class Segmenter:

@@ -10,7 +10,7 @@ from monai.data import MetaTensor
 from monai.transforms import InvertibleTransform, MapTransform
 
 from medgantry.errors import InvalidInput
-from medgantry.transforms.separable import Line, resample
+from medgantry.transforms.separable import Line, lines_between, resample
 from medgantry.transforms.spacing import Plan, Spacingd, with_resampler
 
 TURNS = (monai.transforms.Orientationd,)
@@ -68,7 +68,8 @@ class FusedSpacingd(MapTransform, InvertibleTransform):  # type: ignore[misc]
         for key, plan in zip(self.keys, plans, strict=True):
             turn = _lines_between(turned[key], sources[key])
             crop = _lines_between(cropped[key], resampled[key])
-            lines = [_through(turn, plan.lines[cut.axis][cut.lower]) for cut in crop]
+            kept = [plan.lines[cut.axis][cut.lower] for cut in crop]
+            lines = [line.through(turn[line.axis]) for line in kept]
             values = resample(sources[key].as_tensor(), lines)
             result[key] = MetaTensor(values).copy_meta_from(cropped[key])
         return result
@@ -112,26 +113,8 @@ def _planned(spacing: Spacingd) -> tuple[Spacingd, _Planner]:
     return copied, planner
 
 
-def _lines_between(after: MetaTensor, before: MetaTensor) -> list[Line]:
-    """Where the voxels of a flipped, permuted or cropped grid lie in the grid it was made of, by their affines."""
-    matrix = np.rint(np.linalg.solve(np.asarray(before.affine), np.asarray(after.affine))).astype(np.int64)
-    lines = []
-    for place, size in enumerate(after.shape[1:]):
-        axis = int(np.flatnonzero(matrix[:3, place])[0])
-        indices = int(matrix[axis, place]) * torch.arange(size) + int(matrix[axis, 3])
-        lines.append(Line(axis=axis, lower=indices, upper=indices, weights=None))
-    return lines
-
-
-def _through(turn: Sequence[Line], line: Line) -> Line:
-    """A line of the turned grid as one of the grid that was turned."""
-    source = turn[line.axis]
-    return Line(
-        axis=source.axis,
-        lower=source.lower[line.lower],
-        upper=source.lower[line.upper],
-        weights=line.weights,
-    )
+def _lines_between(after: MetaTensor, before: MetaTensor) -> Sequence[Line]:
+    return lines_between(np.asarray(before.affine), np.asarray(after.affine), tuple(after.shape[1:]))
 
 
 def _is_volume(value: Any) -> bool:

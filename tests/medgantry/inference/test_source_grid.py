@@ -1,8 +1,11 @@
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from medgantry.inference.source_grid import source_slabs, to_source_grid
+from medgantry.inference.source_grid import source_blocks, source_slabs, to_source_grid
+from tests.medgantry.transforms.agreement import affines
 
 SHAPE = (7, 6, 5)
 
@@ -67,3 +70,36 @@ def test_slabs_make_up_the_whole(field: np.ndarray) -> None:
     slabs = list(source_slabs(field, np.eye(4), shape, fine))
     assert [(slab.start, slab.stop) for slab, _ in slabs] == [(0, 16), (16, 32), (32, 45)]
     np.testing.assert_allclose(np.concatenate([found for _, found in slabs], axis=-1), whole, atol=1e-6)
+
+
+def _assembled(parts, shape: tuple[int, int, int]) -> np.ndarray:
+    found = np.full((2, *shape), np.nan, dtype=np.float32)
+    for place, part in parts:
+        found[(slice(None), *place)] = part
+    return found
+
+
+@given(affines(), affines(), st.tuples(*[st.integers(1, 20)] * 3))
+@settings(deadline=None, max_examples=100)
+def test_axis_by_axis_is_what_a_grid_at_any_angle_gives(
+    affine: np.ndarray, source_affine: np.ndarray, shape: tuple[int, int, int]
+) -> None:
+    field = np.random.default_rng(0).random((2, *SHAPE)).astype(np.float32)
+    # Near enough to overlap, and not by whole voxels alone.
+    source_affine[:3, 3] = affine[:3, 3] + [0.3, -1.0, 2.5]
+    slabs = source_slabs(field, affine, shape, source_affine)
+    wanted = _assembled((((slice(None), slice(None), slab), part) for slab, part in slabs), shape)
+    found = to_source_grid(field, affine, shape, source_affine)
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    blocks = _assembled(source_blocks(field, affine, shape, source_affine), shape)
+    np.testing.assert_array_equal(blocks, found)
+
+
+@pytest.mark.parametrize("angle", [1e-6, 0.4])
+def test_an_oblique_source_in_parts(field: np.ndarray, angle: float) -> None:
+    turn = np.eye(4)
+    turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    parts = source_blocks(field, np.eye(4), (9, 8, 21), turn)
+    whole = to_source_grid(field, np.eye(4), (9, 8, 21), turn)
+    np.testing.assert_allclose(_assembled(parts, (9, 8, 21)), whole, atol=1e-6)
+    np.testing.assert_allclose(whole[:, 0, 0, 0], field[:, 0, 0, 0], atol=1e-6)
