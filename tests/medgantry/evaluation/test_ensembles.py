@@ -1,4 +1,4 @@
-"""An ensemble, judged beside its own members, and applied to a cohort."""
+"""An ensemble, judged beside its own members."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,6 @@ from medgantry.errors import InvalidBundle, Mismatch
 from medgantry.evaluation.champion import Champion
 from medgantry.evaluation.evaluate import evaluate
 from medgantry.evaluation.evaluation import Evaluation
-from medgantry.inference.predict import ROLE, UNCERTAINTY, predict_cohort
 from medgantry.serving.volume_answers import VolumeAnswers
 from medgantry.statistics.mean import clustered_mean
 from medgantry.steps import StepRecord
@@ -88,25 +87,6 @@ def test_an_ensemble_of_folds_is_judged_on_test_alone(store, tmp_path):
         files=[file for file in cohort.files if file.case_id in names],
     )
     evaluate(other, bundle, None, tmp_path / "g", split="validation", seed=0, record=STEP)
-
-
-def test_predictions_come_with_their_uncertainty(store, tmp_path):
-    cohort = make_cohort(store, tmp_path, test=2)
-    record = StepRecord(step="predict")
-    found = predict_cohort(make_ensemble(tmp_path / "b", cohort), cohort, "test", store, record)
-    for case_id, files in found.files_of.items():
-        (label,) = (file for file in files if file.role == ROLE)
-        (unsure,) = (file for file in files if file.role == UNCERTAINTY)
-        assert case_id == unsure.case_id
-        image = nibabel.load(fetch(unsure.uri, unsure.sha256, tmp_path, unsure.format))
-        labels = nibabel.load(fetch(label.uri, label.sha256, tmp_path, label.format))
-        np.testing.assert_array_equal(image.affine, labels.affine)
-        values = np.asanyarray(image.dataobj)
-        assert values.dtype == np.float32
-        assert values.shape == labels.shape == tuple(unsure.shape)
-        assert 0 < values.max() <= 1
-    single = predict_cohort(make_bundle(tmp_path / "c", cohort), cohort, "test", store, record)
-    assert not any(file.role == UNCERTAINTY for file in single.files)
 
 
 def test_an_endpoint_writes_the_uncertainty_where_it_is_asked_to(store, tmp_path):
