@@ -21,6 +21,7 @@ from pipelines.drift_report import drift_report
 from pipelines.ingest_dicom import ingest_dicom
 from pipelines.lung_registration import lung_registration
 from pipelines.nsclc_survival import nsclc_survival
+from pipelines.predict_cohort import predict_cohort
 from pipelines.quantify_expression import quantify_expression
 from pipelines.resources import ACCOUNT
 from pipelines.runners.parameters import parse_parameters, with_profile
@@ -41,6 +42,7 @@ PIPELINES: dict[str, BaseComponent] = {
     "ingest_dicom": ingest_dicom,
     "lung_registration": lung_registration,
     "nsclc_survival": nsclc_survival,
+    "predict_cohort": predict_cohort,
     "quantify_expression": quantify_expression,
     "skin_lesion_classification": skin_lesion_classification,
     "spleen_segmentation": spleen_segmentation,

@@ -4,13 +4,16 @@ from kfp import dsl
 
 from components.export_dicom import export_dicom
 from components.open_bundle import open_bundle
-from components.predict import predict
 from components.summarize_run import summarize_run
 from pipelines.ingesting import ingesting
-from pipelines.resources import heavy, light, with_archive
+from pipelines.predicting import predicting
+from pipelines.resources import light, with_archive, with_retries
 
 
-@dsl.pipeline(name="batch-inference", description="DICOM in, DICOM-SEG out, with a trained bundle.")
+@dsl.pipeline(
+    name="batch-inference",
+    description="DICOM in, predictions, measurements and DICOM-SEG out, with a trained bundle.",
+)
 def batch_inference(
     source: str,
     bundle: str,
@@ -25,7 +28,7 @@ def batch_inference(
     measurements: bool = False,
     memory: str = "8Gi",
 ):
-    """From an archive or a PACS to segmentations in it."""
+    """From an archive or a PACS to predictions, and to segmentations in it."""
     with dsl.ExitHandler(light(summarize_run())):
         opened = light(open_bundle(uri=bundle, override=override, training=False, trust=trust_bundle))
         cohort = ingesting(
@@ -37,12 +40,13 @@ def batch_inference(
             max_rejected=max_rejected,
             memory=memory,
         )
-        predicted = predict(bundle=opened.outputs["bundle"], cohort=cohort.output)
-        heavy(predicted, memory)
+        predictions = predicting(
+            cohort=cohort.output, bundle=opened.outputs["bundle"], max_rejected=max_rejected, memory=memory
+        )
         exported = export_dicom(
-            predictions=predicted.outputs["predictions"],
+            predictions=predictions.output,
             bundle=opened.outputs["bundle"],
             target=target,
             measurements=measurements,
         )
-        with_archive(light(exported))
+        with_retries(with_archive(light(exported)))

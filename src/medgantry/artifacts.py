@@ -51,6 +51,18 @@ class Registration(dsl.Artifact):  # type: ignore[misc]
     """A registered model version and the decision about it."""
 
 
+class PredictionPlan(dsl.Dataset):  # type: ignore[misc]
+    """Which case goes to which task that predicts."""
+
+
+class PredictionReceipt(dsl.Dataset):  # type: ignore[misc]
+    """What one such task committed."""
+
+
+class Measurements(dsl.Dataset):  # type: ignore[misc]
+    """What was measured in predictions, and what each was made of."""
+
+
 class DicomExport(dsl.Artifact):  # type: ignore[misc]
     """DICOM objects of predictions, and what became of them."""
 

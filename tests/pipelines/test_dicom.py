@@ -3,8 +3,10 @@
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from medgantry.dicom.segmentation import Segmentation
 from medgantry.dicom.series import group_series
 from medgantry.dicom.volume import read_volume
 from medgantry.phantoms.dicom.archive import write_archive
+from medgantry.predictions.measurements import Measurements
 
 pytestmark = pytest.mark.e2e
 
@@ -31,21 +34,27 @@ KEY = "cdc6a08174d44010b69f2f758bb10cb85bced5c3b09c6f3cf214ed65a4b4f896"
 """One that moves no patient's date onto a planted date of another, as one key in many does."""
 
 
-def run(folder, name, environment=None, **parameters):
-    """Run a pipeline in a folder of its own; returns (exit code, JSON, what it said)."""
+def start(folder, name, environment=None, **parameters):
+    """Begin to run a pipeline in a folder of its own."""
     command = [sys.executable, "-m", "pipelines", "run", name, "--json"]
     for key, value in parameters.items():
         command += ["-p", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    done = subprocess.run(
+    return subprocess.Popen(
         command,
         cwd=folder,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **(environment or {})},
-        capture_output=True,
-        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout), done.stdout + done.stderr
+
+
+def run(folder, name, environment=None, **parameters):
+    """Run a pipeline in a folder of its own; returns (exit code, JSON, what it said)."""
+    process = start(folder, name, environment, **parameters)
+    out, said = process.communicate()
+    assert out, said
+    return process.returncode, json.loads(out), out + said
 
 
 def facts(document, step):
@@ -138,22 +147,65 @@ def test_from_a_pacs_to_a_segmentation_in_it(orthanc, bundle, tmp_path):
     for name, value in orthanc.environment.items():
         os.environ[name] = value
     assert all(sent.accepted for sent in store_files(peer_of(orthanc.dimse), paths))
-    code, document, _ = run(
-        tmp_path,
-        "batch_inference",
-        orthanc.environment,
-        source=f"dicomweb+{orthanc.dicomweb}",
-        bundle=str(bundle),
-        trust_bundle="true",
-        deidentify="none",
-        select={"has": "mask", "image_type": ["ORIGINAL"]},
-        target=f"dicomweb+{orthanc.dicomweb}",
-        measurements="true",
-        shards=2,
-    )
+    target = f"dicomweb+{orthanc.dicomweb}"
+    given = {"bundle": str(bundle), "trust_bundle": "true", "target": target, "measurements": "true"}
+    parameters = {
+        **given,
+        "source": target,
+        "deidentify": "none",
+        "select": {"has": "mask", "image_type": ["ORIGINAL"]},
+        "shards": 2,
+    }
+    killed = start(tmp_path, "batch_inference", orthanc.environment, **parameters)
+    while not answers(orthanc, patients):
+        assert killed.poll() is None
+        time.sleep(0.02)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    code, document, _ = run(tmp_path, "batch_inference", orthanc.environment, **parameters)
     assert code == 0, document["error"]
-    assert facts(document, "predict")["predicted"] == 2
+    assert facts(document, "predict_part")["cases_reused"] == 2
+    assert facts(document, "merge_predictions")["predicted"] == 2
     assert facts(document, "export_dicom")["sent"] == 4
+    check(orthanc, patients, tmp_path)
+    (cohort,) = {path.parent for path in of_run(tmp_path, document, "merge-cohort/cohort/cohort.json")}
+    code, again, _ = run(tmp_path, "predict_cohort", orthanc.environment, **given, cohort=str(cohort))
+    assert code == 0, again["error"]
+    assert facts(again, "export_dicom")["sent_earlier"] == 4
+    assert len(answers(orthanc, patients)) == 4
+    tables = [
+        [
+            path.read_bytes()
+            for path in sorted(of_run(tmp_path, one, "merge-predictions/measurements/*.parquet"))
+        ]
+        for one in (document, again)
+    ]
+    assert len(tables[0]) == 3
+    assert tables[0] == tables[1]
+    (folder,) = {
+        path.parent for path in of_run(tmp_path, document, "merge-predictions/measurements/sources.parquet")
+    }
+    measured = Measurements.open(folder)
+    assert {row["region"] for row in measured.rows} == {"bright"}
+    assert all(row["volume_ml"] > 0 for row in measured.rows)
+    slices = {frozenset(data.SOPInstanceUID for data in patient.series.datasets) for patient in patients}
+    assert {frozenset(source.sop_instance_uids) for source in measured.sources} == slices
+
+
+def answers(orthanc, patients):
+    """The series of a PACS that are answers."""
+    client = DicomWeb(orthanc.dicomweb)
+    found = [one for patient in patients for one in client.series(patient.series.spec.study_uid, {})]
+    return [record for record in found if number_of(record) >= 1000]
+
+
+def of_run(folder, document, pattern):
+    """Files of a run's artifacts."""
+    return (folder / ".medgantry/runs" / document["run_id"]).rglob(pattern)
+
+
+def check(orthanc, patients, tmp_path):
+    """On each series lies one answer, with the voxels that the network must say."""
     client = DicomWeb(orthanc.dicomweb)
     for patient in patients:
         spec = patient.series.spec

@@ -18,6 +18,7 @@ NEEDED = {
     "ingest_dicom": {"source": "s3://b/archive"},
     "lung_registration": {"source": "s3://b/pairs"},
     "nsclc_survival": {"source": "s3://b/archive", "clinical": "s3://b/c.csv", "expression": "s3://b/e.tsv"},
+    "predict_cohort": {"cohort": "s3://b/cohort", "bundle": "s3://b/bundle"},
     "quantify_expression": {
         "sheet": "s3://b/s.csv",
         "transcriptome": "s3://b/t.fa",

@@ -23,6 +23,8 @@ from medgantry.errors import InvalidCohort
 from medgantry.fingerprint import hash_value
 
 SCHEMA_NAME = "medgantry/cohort/2"
+CONTENT = ("cases.parquet", "files.parquet", "ledger.parquet", "cohort.json")
+"""Files of a cohort's folder."""
 SPLITS = ("train", "validation", "test")
 
 CASES = pa.schema(
@@ -69,7 +71,8 @@ class File:
 
     case_id: str
     role: str
-    """`image` or `label`; of a pair `fixed`, `moving`, and their `_mask` and `_keypoints`."""
+    """`image`, `label` or `dicom`; of a pair `fixed`, `moving`, and their `_mask` and `_keypoints`; what a network gave is
+    `prediction` and `uncertainty`, of a pair `displacement` and `warped`."""
     channel: str
     """Channel name; empty for a label map."""
     channel_index: int

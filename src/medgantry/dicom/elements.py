@@ -5,6 +5,7 @@ is left to pydicom; a test holds both to the same values.
 """
 
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ LONG_VRS = frozenset(
 )
 """VRs whose length has four bytes (PS3.5 7.1.2)."""
 UNDEFINED = 0xFFFFFFFF
+_INSTANCE = 0x00020003
 _IMPLICIT = b"1.2.840.10008.1.2"
 _BIG_ENDIAN, _DEFLATED = b"1.2.840.10008.1.2.2", b"1.2.840.10008.1.2.1.99"
 _FIRST_BYTES, _MOST_BYTES = 1 << 13, 1 << 20
@@ -56,6 +58,25 @@ def read_elements(path: Path) -> Elements | None:
                     return None
                 data += more
                 size *= 4
+
+
+def sop_instance_uid(data: bytes) -> str:
+    """The UID by which a file's meta information names its object (PS3.10 7.1).
+
+    Args:
+        data: The file's beginning, its meta information at least.
+
+    Raises:
+        Unusable: If it says none.
+    """
+    values: dict[int, tuple[bytes, bytes]] = {}
+    with suppress(struct.error, IndexError):
+        if data[128:132] == b"DICM":
+            _explicit(data, 132, 0x00030000, values)
+    uid = values.get(_INSTANCE, (b"", b""))[1].rstrip(b"\0 ").decode("ascii", "replace")
+    if not uid:
+        raise Unusable("a file names its instance", "its meta information does not", "Export the file again.")
+    return uid
 
 
 def _parse(data: bytes) -> Elements | None:

@@ -12,12 +12,12 @@ from pydicom import Dataset, dcmread
 from medgantry.cohort import File
 from medgantry.dicom.export.measurements import make_measurements
 from medgantry.dicom.export.segmentation import Algorithm, Segment, make_segmentation
-from medgantry.errors import Mismatch
 from medgantry.storage.files import fetch
 
 
 def export_case(
-    files: Sequence[File],
+    prediction: File,
+    dicom: File,
     regions: Mapping[str, Sequence[int]],
     segments: Sequence[Segment],
     algorithm: Algorithm,
@@ -28,7 +28,8 @@ def export_case(
     """Write a case's SEG, and the SR of its volumes when wanted.
 
     Args:
-        files: The case's rows: roles `prediction` and `dicom`.
+        prediction: The label map.
+        dicom: The tar of the slices that it was made of.
         regions: Region -> codes in the prediction.
         segments: How regions are called.
         algorithm: What predicted.
@@ -36,17 +37,10 @@ def export_case(
         measurements: Whether volumes are reported too.
 
     Raises:
-        Mismatch: If the case did not come from DICOM, or its grid is not its slices'.
+        Mismatch: If the prediction's grid is not its slices'.
     """
-    rows = {file.role: file for file in files if file.role in ("prediction", "dicom")}
-    if set(rows) != {"prediction", "dicom"}:
-        raise Mismatch(
-            f"A case needs a prediction and its DICOM objects, found {sorted(rows)}.",
-            "Ingest the case from DICOM, then predict it.",
-        )
-    paths = {role: fetch(row.uri, row.sha256, folder, row.format) for role, row in rows.items()}
-    sources = read_slices(paths["dicom"])
-    image = nibabel.load(paths["prediction"])
+    sources = read_slices(fetch(dicom.uri, dicom.sha256, folder, dicom.format))
+    image = nibabel.load(fetch(prediction.uri, prediction.sha256, folder, prediction.format))
     labels = np.asanyarray(image.dataobj).transpose(2, 1, 0)
     masks = {segment.region: np.isin(labels, list(regions[segment.region])) for segment in segments}
     written = {"seg.dcm": make_segmentation(sources, masks, segments, algorithm, image.affine)}

@@ -16,6 +16,7 @@ _KINDS = {
     "training": 2,
     "evaluations": 2,
     "serving": 3,
+    "predictions": 2,
     "radiomics": 2,
     "expression": 2,
     "expression-indexes": 2,

@@ -53,7 +53,7 @@ def check_golden(endpoint: Endpoint, release: Release, store: ObjectStore) -> Go
             seconds, answer = _ask(endpoint, wanted, {"inputs": _inputs(golden, release, store)})
             difference = _compare_classes(answer, golden)
         else:
-            prefix = f"predictions/golden/{endpoint.model}"
+            prefix = f"answers/golden/{endpoint.model}"
             request = {
                 "inputs": _inputs(golden, release, store),
                 "outputs": [{"name": "label_map_nifti"}],

@@ -1,4 +1,4 @@
-"""An ensemble, judged beside its own members, and applied to a cohort."""
+"""An ensemble, judged beside its own members."""
 
 import json
 from dataclasses import replace
@@ -14,7 +14,6 @@ from medgantry.errors import InvalidInput, Mismatch
 from medgantry.evaluation.champion import Champion
 from medgantry.evaluation.evaluate import evaluate
 from medgantry.evaluation.evaluation import Evaluation
-from medgantry.inference.predict import ROLE, UNCERTAINTY, predict_cohort
 from medgantry.serving.answers.segmentation import SegmentationAnswers
 from medgantry.serving.exchange import Asked, Given, wanted_outputs
 from medgantry.serving.incoming.content import Receiver
@@ -22,7 +21,6 @@ from medgantry.serving.incoming.references import References
 from medgantry.serving.limits import Limits
 from medgantry.statistics.mean import clustered_mean
 from medgantry.steps import StepRecord
-from medgantry.storage.files import fetch
 from tests.medgantry.brightness import make_bundle, make_cohort, make_ensemble
 
 STEP = StepRecord(step="evaluate")
@@ -93,25 +91,6 @@ def test_an_ensemble_of_folds_is_judged_on_test_alone(store, tmp_path):
     evaluate(other, bundle, None, tmp_path / "g", split="validation", seed=0, record=STEP)
 
 
-def test_predictions_come_with_their_uncertainty(store, tmp_path):
-    cohort = make_cohort(store, tmp_path, test=2)
-    record = StepRecord(step="predict")
-    found = predict_cohort(make_ensemble(tmp_path / "b", cohort), cohort, "test", store, record)
-    for case_id, files in found.files_of.items():
-        (label,) = (file for file in files if file.role == ROLE)
-        (unsure,) = (file for file in files if file.role == UNCERTAINTY)
-        assert case_id == unsure.case_id
-        image = nibabel.load(fetch(unsure.uri, unsure.sha256, tmp_path, unsure.format))
-        labels = nibabel.load(fetch(label.uri, label.sha256, tmp_path, label.format))
-        np.testing.assert_array_equal(image.affine, labels.affine)
-        values = np.asanyarray(image.dataobj)
-        assert values.dtype == np.float32
-        assert values.shape == labels.shape == tuple(unsure.shape)
-        assert 0 < values.max() <= 1
-    single = predict_cohort(make_bundle(tmp_path / "c", cohort), cohort, "test", store, record)
-    assert not any(file.role == UNCERTAINTY for file in single.files)
-
-
 def test_an_endpoint_answers_with_the_uncertainty_where_there_is_one(store, tmp_path):
     cohort = make_cohort(store, tmp_path, test=1)
     (case_id,) = cohort.side("test")
@@ -123,7 +102,7 @@ def test_an_endpoint_answers_with_the_uncertainty_where_there_is_one(store, tmp_
         answers = SegmentationAnswers(bundle, Receiver(Limits(), references))
         request = Asked(inputs=inputs, outputs=["label_map_nifti", "uncertainty_nifti"])
         scratch.mkdir()
-        found = answers.answer(request, wanted_outputs(request, answers), scratch)
+        found = answers.answer(request, wanted_outputs(request, answers), scratch).outputs
         return [nibabel.load(found[name].paths[0]) for name in request.outputs]
 
     labels, unsure = asked(make_ensemble(tmp_path / "b", cohort), tmp_path / "request")

@@ -158,10 +158,10 @@ def test_files_come_inline_and_by_prefix(server, case, place, tmp_path):
         "outputs": [{"name": "label_map_nifti"}, {"name": "region_masks_nifti"}],
     }
     inline = outputs(server.ask(request))
-    prefix = place.uri("predictions/p1")
+    prefix = place.uri("answers/p1")
     written = outputs(server.ask({**request, "parameters": {"output_prefix": prefix}}))
     assert written["label_map_nifti"] == [f"{prefix}/label_map.nii.gz"]
-    place.download("predictions/p1/label_map.nii.gz", tmp_path / "written.nii.gz")
+    place.download("answers/p1/label_map.nii.gz", tmp_path / "written.nii.gz")
     (tmp_path / "inline.nii.gz").write_bytes(base64.b64decode(inline["label_map_nifti"][0]))
     (tmp_path / "mask.nii.gz").write_bytes(base64.b64decode(inline["region_masks_nifti"][0]))
     source = nibabel.load(images[0])
@@ -326,7 +326,7 @@ def test_malformed_requests_are_4xx(server):
 
 def test_nothing_is_written_where_requests_may_not_write(server, case, place):
     inputs = text_inputs(by_reference(case[0], place))
-    for prefix in ("serving/model/1", "predictions/../serving", "predictionsx"):
+    for prefix in ("serving/model/1", "answers/../serving", "answersx"):
         request = {"inputs": inputs, "parameters": {"output_prefix": place.uri(prefix)}}
         assert server.ask(request | {"outputs": [{"name": "label_map_nifti"}]}).status == 400
 

@@ -16,6 +16,7 @@ from pydicom.sr.coding import Code
 from medgantry import __version__
 from medgantry.dicom.export.uid import uid_of
 from medgantry.errors import InvalidBundle, InvalidInput, Mismatch
+from medgantry.fingerprint import canonical_json
 
 SEGMENT_KEY = "segments"
 """Key of a bundle's metadata.json: region -> label, category and type, each code as [value, scheme, meaning]."""
@@ -92,7 +93,7 @@ def make_segmentation(
     """
     stacked = np.stack([masks[segment.region] for segment in segments], axis=-1).astype(np.uint8)
     _check_place(sources, stacked.shape, affine)
-    identity = _content_uid(sources, stacked, algorithm)
+    identity = _content_uid(sources, stacked, segments, algorithm)
     made_by = AlgorithmIdentificationSequence(
         name=algorithm.name, family=codes.cid7162.ArtificialIntelligence, version=algorithm.version
     )
@@ -151,9 +152,16 @@ def _complete(dataset: Dataset) -> Dataset:
     return dataset
 
 
-def _content_uid(sources: Sequence[Dataset], stacked: NDArray[np.uint8], algorithm: Algorithm) -> str:
-    """The same masks on the same series are the same object: sent again, a PACS keeps one."""
+def _content_uid(
+    sources: Sequence[Dataset],
+    stacked: NDArray[np.uint8],
+    segments: Sequence[Segment],
+    algorithm: Algorithm,
+) -> str:
+    """The same masks by the same names on the same series are the same object: sent again, a PACS keeps one."""
     digest = hashlib.sha256(f"{algorithm.name} {algorithm.version}".encode())
+    named = [[segment.label, list(segment.category), list(segment.type)] for segment in segments]
+    digest.update(canonical_json(named).encode())
     digest.update("".join(dataset.SOPInstanceUID for dataset in sources).encode())
     digest.update(np.packbits(stacked).tobytes())
     return digest.hexdigest()

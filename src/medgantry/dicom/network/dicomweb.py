@@ -22,7 +22,7 @@ from medgantry.dicom.header import read_header
 from medgantry.dicom.network.http import PATIENCE_SECONDS, HttpServer, Interrupted, Login, body
 from medgantry.dicom.network.incoming import Incoming
 from medgantry.dicom.network.multipart import FileParts, boundary_of, read_parts
-from medgantry.dicom.network.sent import Sent
+from medgantry.dicom.network.sent import DUPLICATE, Sent
 from medgantry.errors import InvalidInput
 from medgantry.ledger import Unusable
 
@@ -274,6 +274,8 @@ def _verdict(
 ) -> Sent:
     if uid in failed:
         code = int(text(failed[uid], "FailureReason") or 0)
+        if code == DUPLICATE:
+            return Sent(path=path, accepted=True, reason="the server has it already")
         return Sent(path=path, accepted=False, reason=f"the server refuses it, reason {code:04X}H")
     if uid in kept:
         code = int(text(kept[uid], "WarningReason") or 0)

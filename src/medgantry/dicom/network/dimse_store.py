@@ -12,7 +12,7 @@ from pynetdicom.presentation import build_context
 from medgantry.dicom.header import read_header
 from medgantry.dicom.network.dimse import Peer, associate
 from medgantry.dicom.network.dimse_contexts import MAX_CONTEXTS
-from medgantry.dicom.network.sent import Sent
+from medgantry.dicom.network.sent import DUPLICATE, Sent
 from medgantry.ledger import Unusable
 
 _WARNINGS = (0xB000, 0xB006, 0xB007)
@@ -69,6 +69,9 @@ def _send(peer: Peer, batch: Sequence[Path], pairs: dict[Pair, None]) -> Iterato
             code = status.get("Status")
             if code is None:
                 raise peer.broken()
+            if code == DUPLICATE:
+                yield Sent(path=path, accepted=True, reason="the server has it already")
+                continue
             accepted = code == 0 or code in _WARNINGS
             reason = "" if code == 0 else f"{'warning' if accepted else 'refused with status'} {code:04X}H"
             yield Sent(path=path, accepted=accepted, reason=reason)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+DUPLICATE = 0x0111
+"""Status of an object whose UID the server has already (PS3.7, Annex C): it keeps the object."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:

@@ -1,13 +1,12 @@
 """Which case goes to which task: a pure function of the cohort and of what is wanted."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from medgantry.cohort import Cohort, File
-from medgantry.dealing import MAX_PARTS, deal
+from medgantry.cohort.parts import deal_cases
 from medgantry.documents import read_document, write_document
 from medgantry.errors import Mismatch
 from medgantry.features.radiomics.case import library_versions
@@ -15,8 +14,6 @@ from medgantry.features.radiomics.config import RadiomicsConfig
 from medgantry.fingerprint import code_fingerprint, hash_value
 
 SCHEMA_NAME = "medgantry/radiomics-plan/1"
-PART_VOXELS = 1 << 27
-"""Voxels of a task's images: three CTs of 512 x 512 x 160 take longer than starting a pod."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,18 +63,11 @@ def result_key(spec: str, image: File, labels: File) -> str:
 
 def plan_cases(cohort: Cohort, config: RadiomicsConfig) -> RadiomicsPlan:
     """Deal the cases to tasks of about equal size."""
-    sizes = {
-        case.case_id: max(
-            (math.prod(file.shape) for file in cohort.files_of.get(case.case_id, ())), default=0
-        )
-        for case in cohort.cases
-    }
-    count = min(max(1, math.ceil(sum(sizes.values()) / PART_VOXELS)), MAX_PARTS)
     document, libraries = config.document(), library_versions()
     return RadiomicsPlan(
         cohort_hash=cohort.cohort_hash,
         config=document,
         spec=hash_value([SCHEMA_NAME, document, libraries, code_fingerprint()]),
         libraries=libraries,
-        parts=deal(sizes, count),
+        parts=deal_cases(cohort, cohort.cases),
     )

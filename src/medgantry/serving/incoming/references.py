@@ -35,11 +35,11 @@ class References:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "References":
         """`MEDGANTRY_SERVING_SOURCES` and `_TARGETS`, with blanks between; else the server's own store.
 
-        Answers go to its `predictions/` alone: what lies elsewhere in the store is not to be overwritten by requests.
+        Answers go to its `answers/` alone: what lies elsewhere in the store is not to be overwritten by requests.
         """
         store = environment.get("MEDGANTRY_STORE", "").rstrip("/")
         sources = environment.get(PREFIX + "SOURCES", store)
-        targets = environment.get(PREFIX + "TARGETS", f"{store}/predictions" if store else "")
+        targets = environment.get(PREFIX + "TARGETS", f"{store}/answers" if store else "")
         return cls(sources=sources.split(), targets=targets.split())
 
     def fetch(self, uri: str, path: Path, limits: Limits) -> None:

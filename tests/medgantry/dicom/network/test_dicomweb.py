@@ -237,6 +237,16 @@ def test_every_file_gets_the_verdict_of_the_server(files: list[Path]) -> None:
     ]
 
 
+def test_what_the_server_has_already_is_kept(files: list[Path]) -> None:
+    answer = Dataset()
+    answer.FailedSOPSequence = [Dataset()]
+    answer.FailedSOPSequence[0].ReferencedSOPInstanceUID = str(dcmread(files[0]).SOPInstanceUID)
+    answer.FailedSOPSequence[0].FailureReason = 0x0111
+    with HttpDouble(lambda _: Reply(status=409, body=answer.to_json().encode())) as double:
+        (sent,) = DicomWeb(double.url).store(files[:1])
+    assert (sent.accepted, sent.reason) == (True, "the server has it already")
+
+
 @pytest.mark.parametrize("status", [400, 409, 413])
 def test_a_refused_batch_is_a_verdict_on_each_of_its_files(files: list[Path], status: int) -> None:
     with HttpDouble(lambda _: Reply(status=status, body=b"no JSON")) as double:

@@ -356,7 +356,7 @@ def test_files_are_sent_as_they_are(files: list[Path], tmp_path: Path) -> None:
 
 
 def test_every_file_gets_a_verdict(files: list[Path], tmp_path: Path) -> None:
-    verdicts = [0x0000, 0xB000, 0xA700, 0xC000]
+    verdicts = [0x0000, 0xB000, 0xA700, 0xC000, 0x0111]
     compressed = write_series(make_series(replace(SPEC, slices=1, transfer_syntax=RLELossless)), tmp_path)
     (tmp_path / "notes.txt").write_text("no DICOM")
     raw = tmp_path / "raw"
@@ -364,13 +364,14 @@ def test_every_file_gets_a_verdict(files: list[Path], tmp_path: Path) -> None:
     with double(
         [(evt.EVT_C_STORE, lambda _: verdicts.pop(0))], [(CTImageStorage, [ImplicitVRLittleEndian])]
     ) as peer:
-        sent = list(store_files(peer, [*files[:4], *compressed, tmp_path / "notes.txt", raw]))
+        sent = list(store_files(peer, [*files[:5], *compressed, tmp_path / "notes.txt", raw]))
     found = {one.path: (one.accepted, one.reason) for one in sent}
-    assert [found[path] for path in files[:4]] == [  # spelled anew, as implicit
+    assert [found[path] for path in files[:5]] == [  # spelled anew, as implicit
         (True, ""),
         (True, "warning B000H"),
         (False, "refused with status A700H"),
         (False, "refused with status C000H"),
+        (True, "the server has it already"),
     ]
     assert found[compressed[0]] == (False, "the PACS does not take this kind of object in this encoding")
     assert found[tmp_path / "notes.txt"][0] is False

@@ -69,7 +69,7 @@ class Classifying(ClassificationAnswers):
     def classify(self, value):
         asked = Asked(inputs=[Given(name="image", values=[value])])
         with TemporaryDirectory() as scratch:
-            found = self.answer(asked, wanted_outputs(asked, self), Path(scratch))
+            found = self.answer(asked, wanted_outputs(asked, self), Path(scratch)).outputs
         return SimpleNamespace(
             answer=found["class"][0], classes=found["classes"], probabilities=found["probabilities"].tolist()
         )

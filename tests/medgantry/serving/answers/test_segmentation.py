@@ -15,15 +15,13 @@ from medgantry.dicom.series import group_series
 from medgantry.dicom.volume import read_volume
 from medgantry.errors import InvalidInput
 from medgantry.inference import Segmenter
-from medgantry.inference.predict import ROLE, predict_cohort
 from medgantry.phantoms.dicom.archive import write_archive
+from medgantry.predictions.predictor import open_predictor
 from medgantry.serving.answers.segmentation import SegmentationAnswers
 from medgantry.serving.exchange import Asked, Given, wanted_outputs
 from medgantry.serving.incoming.content import Receiver
 from medgantry.serving.incoming.references import References
 from medgantry.serving.limits import Limits
-from medgantry.steps import StepRecord
-from medgantry.storage.files import fetch
 from tests.dcmqi import mask_by_dcmqi
 from tests.medgantry.brightness import make_bundle, make_cohort
 from tests.medgantry.inference.zoo import spleen_like
@@ -42,19 +40,19 @@ def answer(bundle, inputs, scratch, *outputs):
     answers = SegmentationAnswers(bundle, Receiver(Limits(), References(sources=sources, targets=[])))
     asked = Asked(inputs=inputs, outputs=outputs)
     scratch.mkdir()
-    return answers.answer(asked, wanted_outputs(asked, answers), scratch)
+    return answers.answer(asked, wanted_outputs(asked, answers), scratch).outputs
 
 
 def test_the_answer_is_that_of_batch_inference_voxel_for_voxel(store, tmp_path):
     cohort = make_cohort(store, tmp_path, test=3)
     bundle = make_bundle(tmp_path / "b", cohort)
-    predicted = predict_cohort(bundle, cohort, "test", store, StepRecord(step="predict"))
-    for number, (case_id, files) in enumerate(predicted.files_of.items()):
-        (row,) = (file for file in files if file.role == ROLE)
-        wanted = nibabel.load(fetch(row.uri, row.sha256, tmp_path, row.format))
+    predictor = open_predictor(bundle)
+    for case_id in cohort.side("test"):
         images = [file for file in cohort.files_of[case_id] if file.role == "image"]
+        (tmp_path / f"batch-{case_id}").mkdir()
+        wanted = nibabel.load(predictor.predict(images, tmp_path / f"batch-{case_id}").files["prediction"])
         inputs = [Given(name=file.channel, values=[file.uri]) for file in images]
-        found = answer(bundle, inputs, tmp_path / f"request-{number}", "label_map", "label_map_nifti")
+        found = answer(bundle, inputs, tmp_path / f"request-{case_id}", "label_map", "label_map_nifti")
         np.testing.assert_array_equal(found["label_map"], np.asanyarray(wanted.dataobj))
         written = nibabel.load(found["label_map_nifti"].paths[0])
         np.testing.assert_array_equal(np.asanyarray(written.dataobj), np.asanyarray(wanted.dataobj))

@@ -44,7 +44,7 @@ def inputs_of(model, subjects):
 def test_answers_are_the_models_in_the_order_asked(model, subjects, tmp_path):
     answers = SurvivalAnswers(model)
     asked = Asked(inputs=[Given(name=name, values=values) for name, values in inputs_of(model, subjects)])
-    found = answers.answer(asked, wanted_outputs(asked, answers), tmp_path)
+    found = answers.answer(asked, wanted_outputs(asked, answers), tmp_path).outputs
     wanted = model.predict(fresh())
     place = {subject: index for index, subject in enumerate(wanted.subjects)}
     order = [place[str(row[SUBJECT])] for row in subjects]

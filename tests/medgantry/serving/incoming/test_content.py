@@ -129,18 +129,18 @@ def test_a_tensor_that_is_no_volume_is_refused(values, tmp_path):
 
 def test_references_are_read_and_written_where_they_may(store, tmp_path):
     store.put_bytes("inbox/a", b"abc")
-    references = References(sources=[store.uri("inbox")], targets=[store.uri("predictions")])
+    references = References(sources=[store.uri("inbox")], targets=[store.uri("answers")])
     references.fetch(store.uri("inbox/a"), tmp_path / "a", LIMITS)
     assert (tmp_path / "a").read_bytes() == b"abc"
-    uri = references.put(store.uri("predictions/p"), "a", tmp_path / "a")
-    assert (uri, store.get_bytes("predictions/p/a")) == (store.uri("predictions/p/a"), b"abc")
+    uri = references.put(store.uri("answers/p"), "a", tmp_path / "a")
+    assert (uri, store.get_bytes("answers/p/a")) == (store.uri("answers/p/a"), b"abc")
     with pytest.raises(ObjectMissing):
         references.fetch(store.uri("inbox/b"), tmp_path / "b", LIMITS)
     store.put_bytes("other", b"abc")
     for wrong in ("other", "inboxes/a", "inbox/../other", "inbox/%2e%2e/other", "inbox/a?x=1", "inbox/./a"):
         with pytest.raises(InvalidInput, match="may not be read"):
             references.fetch(store.uri(wrong), tmp_path / "c", LIMITS)
-    for wrong in ("", "inbox", "predictions/../inbox"):
+    for wrong in ("", "inbox", "answers/../inbox"):
         with pytest.raises(InvalidInput, match="may not be written"):
             references.check_target(store.uri(wrong))
     store.put_bytes("inbox/large", bytes(9 << 20))
