@@ -23,8 +23,6 @@ from medgantry.errors import InvalidCohort
 from medgantry.fingerprint import hash_value
 
 SCHEMA_NAME = "medgantry/cohort/2"
-CONTENT = ("cases.parquet", "files.parquet", "ledger.parquet", "cohort.json")
-"""Files of a cohort's folder."""
 SPLITS = ("train", "validation", "test")
 
 CASES = pa.schema(

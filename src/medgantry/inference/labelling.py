@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from medgantry.bundles import Bundle
 from medgantry.errors import InvalidBundle
+from medgantry.inference.label_codes import as_bits
 from medgantry.inference.label_map import most_probable, regions_to_labels
 from medgantry.inference.postprocessing import Postprocessing
 from medgantry.inference.source_grid import source_blocks
@@ -27,14 +28,20 @@ class Labelling:
         bundle: Its outputs name the channels.
         regions: Output -> label codes.
         postprocessing: The bundle's.
+        bits: Whether the codes are `label_codes.as_bits`.
     """
 
     def __init__(
-        self, bundle: Bundle, regions: Mapping[str, Sequence[int]], postprocessing: Postprocessing
+        self,
+        bundle: Bundle,
+        regions: Mapping[str, Sequence[int]],
+        postprocessing: Postprocessing,
+        *,
+        bits: bool = False,
     ) -> None:
         self._channels, self._names = bundle.channels_out, bundle.outputs
         self._indices = [self._channels.index(name) for name in self._names]
-        self._regions, self._postprocessing = regions, postprocessing
+        self._regions, self._postprocessing, self._bits = regions, postprocessing, bits
 
     def label(
         self,
@@ -76,7 +83,7 @@ class Labelling:
     def _label_block(self, found: NDArray[np.float32]) -> NDArray[np.uint8]:
         if not self._postprocessing.exclusive:
             masks = found[self._indices] > self._postprocessing.threshold
-            return regions_to_labels(masks, self._names, self._regions)
+            return self._encode(masks)
         best, greatest = most_probable(found)
         labels = np.take(self._code_of_class, best)
         labels[greatest <= 0] = 0  # beyond the network's grid there is no class
@@ -85,7 +92,10 @@ class Labelling:
     @cached_property
     def _code_of_class(self) -> NDArray[np.uint8]:
         classes = np.eye(len(self._channels), dtype=bool)[self._indices]
-        return regions_to_labels(classes, self._names, self._regions)
+        return self._encode(classes)
+
+    def _encode(self, masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        return as_bits(masks) if self._bits else regions_to_labels(masks, self._names, self._regions)
 
     def _own(self, probabilities: torch.Tensor, image: MetaTensor, shape: Shape, unsure: bool) -> Labelled:
         """As the bundle itself puts it back."""
@@ -98,15 +108,16 @@ class Labelling:
             )
         exclusive = self._postprocessing.exclusive
         entropy = None if inverted is None else predictive_entropy(inverted.numpy(), exclusive=exclusive)
-        if len(found) == len(self._channels):
-            return regions_to_labels(found[self._indices] > 0, self._names, self._regions), entropy
+        if len(found) == len(self._channels) and self._regions:
+            return self._encode(found[self._indices] > 0), entropy
         return self._codes(found[0]), entropy
 
     def _codes(self, found: NDArray[np.generic]) -> NDArray[np.uint8]:
         """Label codes that a bundle wrote itself: it knows no others than those it was trained with."""
         labels = found.astype(np.uint8, copy=False)
-        is_strange = np.ones(256, dtype=np.bool_)
-        is_strange[[0, *(code for name in self._names for code in self._regions[name])]] = False
+        # Where nobody says what the codes mean, none is strange.
+        is_strange = np.full(256, bool(self._regions))
+        is_strange[[0, *(code for name in self._names for code in self._regions.get(name, ()))]] = False
         # Plane by plane: as indices, bytes take eight times their memory.
         strange = sorted({code for plane in labels for code in plane[is_strange[plane]].tolist()})
         if strange or not (labels is found or np.array_equal(labels, found)):

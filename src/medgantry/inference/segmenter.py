@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from medgantry.bundles import Bundle
 from medgantry.errors import InvalidBundle
+from medgantry.inference.label_codes import codes_in, implied_codes, trained_codes
 from medgantry.inference.label_map import majority
 from medgantry.inference.labelling import Labelling
 from medgantry.inference.loaded_network import LoadedNetwork
@@ -32,6 +33,8 @@ class Segmentation:
     """(i, j, k), codes of the cohort the bundle was trained on."""
     header: Any
     """The source file's NIfTI header."""
+    regions: Mapping[str, Sequence[int]]
+    """Region -> its codes."""
     uncertainty: NDArray[np.float32] | None = None
     """(i, j, k), entropy [1] in [0, 1], see `uncertainty.predictive_entropy`; only of ensembles and with test-time
     augmentation."""
@@ -67,27 +70,31 @@ class Segmenter:
     """A bundle ready to predict.
 
     Args:
-        bundle: With weights, and with provenance that says what its regions are made of.
+        bundle: With weights, and unless `implied` with provenance that says what its regions are made of.
         untrained_seed: Use a fresh network of this seed instead of the weights: the baseline of no learning.
         each_member: Whether to give the label map of each member of an ensemble too.
+        implied: Whether a bundle that does not say what its regions are made of is taken as `label_codes.implied_codes` says.
     """
 
     def __init__(
-        self, bundle: Bundle, *, untrained_seed: int | None = None, each_member: bool = False
+        self,
+        bundle: Bundle,
+        *,
+        untrained_seed: int | None = None,
+        each_member: bool = False,
+        implied: bool = False,
     ) -> None:
         if bundle.task != "segmentation":
             raise InvalidBundle(f"{bundle.folder.name} is for {bundle.task}, not for segmentation.")
         self.bundle = bundle
-        provenance = bundle.provenance
-        if "regions" not in provenance:
-            raise InvalidBundle(
-                f"{bundle.folder.name} does not say which labels its regions are made of.",
-                "Train it here, or add label_map and regions to provenance.json.",
-            )
-        self.regions: Mapping[str, list[int]] = provenance["regions"]
+        self._implied = implied and "regions" not in bundle.provenance
+        if not self._implied:
+            trained_codes(bundle)  # before weights are read
         self._loaded = LoadedNetwork(bundle, untrained_seed=untrained_seed)
         self._postprocessing = take_apart(self._loaded.postprocessing)
-        self._labelling = Labelling(bundle, self.regions, self._postprocessing)
+        self.regions = implied_codes(bundle, self._postprocessing) if self._implied else trained_codes(bundle)
+        bits = self._implied and not self._postprocessing.exclusive
+        self._labelling = Labelling(bundle, self.regions, self._postprocessing, bits=bits)
         self._each_member = each_member
 
     @property
@@ -129,6 +136,7 @@ class Segmenter:
         return Segmentation(
             labels=majority(members, self.bundle.outputs, self.regions) if votes else labels,
             header=header,
+            regions=self.regions or codes_in(labels),
             uncertainty=uncertainty,
             members=members if self._each_member else (),
         )

@@ -92,3 +92,45 @@ def test_a_classification_that_ends_in_a_class_still_gives_probabilities(tmp_pat
     change(bundle, lambda config: config["postprocessing"]["transforms"].extend(more))
     assert Classifier(Bundle(bundle.folder)).predict_case(photo) == wanted
     assert not (tmp_path / "saved").exists()
+
+
+def without_provenance(bundle: Bundle) -> Bundle:
+    (bundle.folder / PROVENANCE).unlink()
+    return Bundle(bundle.folder)
+
+
+def test_classes_of_a_bundle_without_provenance_have_their_index(tmp_path: Path) -> None:
+    bundle = without_provenance(spleen_like(tmp_path / "bundle"))
+    volume = write_volume(tmp_path / "ct.nii.gz", 0)
+    with pytest.raises(InvalidBundle, match="does not say which labels"):
+        Segmenter(bundle)
+    found = Segmenter(bundle, implied=True).predict_case({"image": volume})
+    wanted = np.squeeze(monai_answer(bundle, volume, tmp_path / "monai"))
+    np.testing.assert_array_equal(found.labels, wanted)
+    assert found.regions == {"spleen": [1]}
+
+
+def test_codes_that_nobody_explained_stay_as_the_bundle_writes_them(tmp_path: Path) -> None:
+    bundle = without_provenance(brats_like(tmp_path / "bundle"))
+    volumes = [write_volume(tmp_path / f"{seed}.nii.gz", seed) for seed in (1, 2)]
+    found = Segmenter(bundle, implied=True).predict_case({"image": volumes})
+    wanted = np.squeeze(monai_answer(bundle, volumes, tmp_path / "monai"))
+    np.testing.assert_array_equal(found.labels, wanted)
+    assert found.regions == {f"label {code}": [code] for code in (1, 2, 4)}
+
+
+def test_regions_that_overlap_are_all_kept(tmp_path: Path) -> None:
+    bundle = without_provenance(brats_like(tmp_path / "bundle"))
+    change(
+        bundle,
+        lambda config: config["postprocessing"].update(
+            transforms=[t for t in config["postprocessing"]["transforms"] if t["_target_"] != "Lambdad"]
+        ),
+    )
+    bundle = Bundle(bundle.folder)
+    volumes = [write_volume(tmp_path / f"{seed}.nii.gz", seed) for seed in (1, 2)]
+    found = Segmenter(bundle, implied=True).predict_case({"image": volumes})
+    wanted = monai_answer(bundle, volumes, tmp_path / "monai")
+    masks = np.stack([np.isin(found.labels, found.regions[name]) for name in ("TC", "WT", "ET")], axis=-1)
+    np.testing.assert_array_equal(masks, wanted.reshape(masks.shape) > 0)
+    assert (masks.sum(axis=-1) > 1).any()

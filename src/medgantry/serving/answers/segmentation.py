@@ -44,8 +44,8 @@ class SegmentationAnswers:
     """
 
     def __init__(self, bundle: Bundle, receiver: Receiver) -> None:
-        self._model, self._receiver = Segmenter(bundle), receiver
-        count = len(bundle.outputs)
+        self._model, self._receiver = Segmenter(bundle, implied=True), receiver
+        count = len(self._model.regions) or -1  # of codes that nobody explained, as many as an answer holds
         self.inputs = [Described(name=name, datatype="BYTES", shape=[1]) for name in bundle.input_channels]
         self.outputs = [
             Described(name="label_map", datatype="UINT8", shape=[-1, -1, -1]),
@@ -85,10 +85,10 @@ class SegmentationAnswers:
     def _made(
         self, found: Segmentation, received: Sequence[Received], wanted: Sequence[str], scratch: Path
     ) -> Answer:
-        names = self._model.bundle.outputs
-        masks = {name: labels_to_region(found.labels, self._model.regions[name]) for name in names}
+        names = list(found.regions)
+        masks = {name: labels_to_region(found.labels, codes) for name, codes in found.regions.items()}
         affine = found.header.get_best_affine()
-        volumes = region_volumes_ml(found.labels, self._model.regions, found.header.get_zooms()[:3])
+        volumes = region_volumes_ml(found.labels, found.regions, found.header.get_zooms()[:3])
         answer: dict[str, NDArray[Any] | Sequence[str] | FileAnswer] = {}
         for output in wanted:
             path = scratch / f"{output.removesuffix('_nifti')}.nii.gz"

@@ -1,5 +1,6 @@
 """What the endpoint answers is what evaluation and batch inference make of the same case, also as DICOM."""
 
+import base64
 import io
 import json
 import zipfile
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from medgantry.bundles import Bundle
+from medgantry.bundles.bundle import PROVENANCE
 from medgantry.dicom.frame import read_frames
 from medgantry.dicom.header import read_header
 from medgantry.dicom.series import group_series
@@ -24,7 +26,8 @@ from medgantry.serving.incoming.references import References
 from medgantry.serving.limits import Limits
 from tests.dcmqi import mask_by_dcmqi
 from tests.medgantry.brightness import make_bundle, make_cohort
-from tests.medgantry.inference.zoo import spleen_like
+from tests.medgantry.inference.zoo import brats_like, monai_answer, spleen_like, write_volume
+from tests.medgantry.serving.served import outputs, served
 
 SPLEEN = {
     "spleen": {
@@ -108,3 +111,24 @@ def test_inputs_and_outputs_go_by_their_names(store, tmp_path):
     with pytest.raises(InvalidInput, match="asked for were \\['mesh'\\]"):
         answer(bundle, [], tmp_path / "two", "mesh")
     assert Segmenter(bundle).several is False
+
+
+@pytest.mark.parametrize("make", [spleen_like, brats_like])
+def test_a_bundle_of_the_zoo_is_served_from_its_folder_unchanged(make, store, tmp_path):
+    bundle = make(tmp_path / "bundle")
+    (bundle.folder / PROVENANCE).unlink()
+    volumes = [write_volume(tmp_path / f"{seed}.nii.gz", seed) for seed in range(len(bundle.input_channels))]
+    wanted = np.squeeze(monai_answer(bundle, volumes if len(volumes) > 1 else volumes[0], tmp_path / "monai"))
+    inputs = [
+        {
+            "name": name,
+            "shape": [1],
+            "datatype": "BYTES",
+            "data": [base64.b64encode(path.read_bytes()).decode()],
+        }
+        for name, path in zip(bundle.input_channels, volumes, strict=True)
+    ]
+    with served(bundle.folder, store) as server:
+        found = outputs(server.ask({"inputs": inputs}))
+    np.testing.assert_array_equal(np.reshape(found["label_map"], wanted.shape), wanted)
+    assert len(found["regions"]) == len(found["volume_ml"]) == len(np.unique(wanted)) - 1
