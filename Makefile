@@ -34,7 +34,7 @@ e2e: $(VENV)/ready  ## Only the whole pipelines
 fuzz: $(VENV)/ready  ## The property tests, 3000 examples each (CI runs them with fewer, in test)
 	$(PY) -m pytest -m hypothesis --hypothesis-profile=fuzz
 
-soak: $(VENV)/ready  ## Store away for a minute, runner killed again and again (not in CI)
+soak: $(VENV)/ready  ## Store away for a minute, runner killed again and again, half an hour of requests (not in CI)
 	$(PY) -m pytest -m soak
 
 bench: $(VENV)/ready  ## Each measured stage against a named peer, in the same run; BENCH=B1 for one (not in CI)
