@@ -1,4 +1,4 @@
-"""`python -m benchmarks [name ...]`: one JSON object per row; B1 to B11 are names too."""
+"""`python -m benchmarks [name ...]`: one JSON object per row; B1 to B12 are names too."""
 
 import importlib
 import json
@@ -17,6 +17,7 @@ NAMES = (
     "object_store",
     "infer",
     "radiomics",
+    "serving_payload",
 )
 SHORT = {
     "B1": "dicom_raw",
@@ -31,6 +32,7 @@ SHORT = {
     "B9": "object_store",
     "B10": "infer",
     "B11": "radiomics",
+    "B12": "serving_payload",
 }
 
 

@@ -1,12 +1,13 @@
 """A bundle's own `Invertd`, with an `AsDiscreted` after it, in one pass and block by block: the same answer."""
 
 from collections.abc import Callable, Hashable, Mapping
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 import torch
 from monai.data import MetaTensor
-from monai.transforms import AsDiscreted, Compose, Invertd, InvertibleTransform
+from monai.transforms import AsDiscreted, Compose, Invertd, InvertibleTransform, NormalizeIntensityd
 from numpy.typing import NDArray
 
 from medgantry.inference.label_map import most_probable
@@ -24,6 +25,8 @@ _CODES = 256
 def with_proved(preprocessing: Any, postprocessing: Any) -> Any:
     """A bundle's preprocessing with ours in the place of MONAI's transforms, which its `Invertd`s then undo.
 
+    Normalisation stays MONAI's: ours adds up in another order, and a label may hang on the last digit of a mean.
+
     Args:
         preprocessing: MONAI's `Compose`; anything else, one that is lazy, and one that not every `Invertd` undoes is left.
         postprocessing: Its `Invertd`s are changed.
@@ -33,10 +36,16 @@ def with_proved(preprocessing: Any, postprocessing: Any) -> Any:
         return preprocessing
     if any(item.transform is not preprocessing for item in inverses):
         return preprocessing
-    proved = Compose(replace_proved(flattened(preprocessing))[0])
+    proved: list[Any] = []
+    for normalises, run in groupby(
+        flattened(preprocessing), lambda item: isinstance(item, NormalizeIntensityd)
+    ):
+        items = list(run)
+        proved += items if normalises else replace_proved(items)[0]
+    changed = Compose(proved)
     for item in inverses:
-        item.transform = proved
-    return proved
+        item.transform = changed
+    return changed
 
 
 def _is_eager(transform: Any) -> bool:

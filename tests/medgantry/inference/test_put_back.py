@@ -6,13 +6,13 @@ import monai.transforms as mt
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from monai.data import MetaTensor
 
 from medgantry.inference.put_back import Discrete, PutBack, with_proved
 from medgantry.inference.way_back import find_way_back
-from medgantry.transforms import FusedSpacingd
+from medgantry.transforms import FusedSpacingd, Spacingd
 from tests.medgantry.transforms.agreement import SPACINGS, volumes
 
 DISCRETE = [mt.AsDiscreted("pred", argmax=True), mt.AsDiscreted("pred", threshold=0.5)]
@@ -47,9 +47,9 @@ def test_the_answer_is_monais(
     theirs = mt.Compose(
         [*PLACES[before], mt.Orientationd("image", "RAS", labels=None), spacing, *PLACES[after]]
     )
+    assume(mt.Compose(PLACES[before])({"image": image})["image"].numel())  # nothing left to resample
     prepared = theirs({"image": image})["image"]
-    if not prepared.numel():
-        return
+    assume(prepared.numel())
     pred = torch.rand((3, *prepared.shape[1:]), generator=torch.Generator().manual_seed(0))
     pred[:, :2] = torch.tensor([0.0, 1.0, 1.0])[:, None, None, None]  # what is saturated ties
     data = {"image": prepared, "pred": MetaTensor(pred, meta=dict(prepared.meta))}
@@ -129,6 +129,12 @@ def test_invertd_undoes_what_took_its_place() -> None:
     ours = with_proved(theirs, mt.Compose([invert]))
     assert [type(item) for item in ours.transforms] == [FusedSpacingd]
     assert invert.transform is ours
+
+
+def test_what_adds_up_in_another_order_stays_monais() -> None:
+    normalize = mt.NormalizeIntensityd("image", nonzero=True, channel_wise=True)
+    ours = with_proved(chain(normalize, mt.Spacingd("image", [2, 2, 2])), mt.Compose([]))
+    assert [type(item) for item in ours.transforms] == [FusedSpacingd, mt.NormalizeIntensityd, Spacingd]
 
 
 def test_a_preprocessing_that_invertd_does_not_undo_stays() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from monai.data import MetaTensor
 
+import medgantry.transforms
 from medgantry.transforms import Spacingd
 from medgantry.transforms.separable import lines_of
 from tests.medgantry.transforms.agreement import SPACINGS, assert_agree, volumes
@@ -41,6 +42,16 @@ def test_the_inverse_is_monais(image: MetaTensor, pixdim: list[float]) -> None:
     transforms = Spacingd(["image"], pixdim), monai.transforms.Spacingd(["image"], pixdim)
     ours, theirs = (transform.inverse(transform({"image": image})) for transform in transforms)
     assert_agree(ours, theirs)
+
+
+@given(volumes(), pixdims)
+@settings(deadline=None, max_examples=40)
+def test_values_are_monais_to_the_last_bit(image: MetaTensor, pixdim: list[float]) -> None:
+    ours, theirs = (
+        module.Spacingd(["image"], pixdim)({"image": image})["image"].as_tensor()
+        for module in (medgantry.transforms, monai.transforms)
+    )
+    torch.testing.assert_close(ours, theirs, rtol=1.2e-7, atol=1e-10)
 
 
 def test_half_voxels_go_where_monai_sends_them() -> None:
