@@ -24,12 +24,22 @@ class BinaryDataPlane(DataPlane):  # type: ignore[misc]
         if not isinstance(body, bytes) or length is None:
             return super().decode_inference_request(body, headers, model_name)
         try:
-            return _read(memoryview(body), int(length), model_name)
+            return read_binary(memoryview(body), int(length), model_name)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise BadRequest(f"The request's binary data are not as its header says: {error}.") from error
 
 
-def _read(body: memoryview, length: int, model_name: str) -> InferRequest:
+def read_binary(body: memoryview, length: int, model_name: str) -> InferRequest:
+    """A request whose binary tensors stay as they came.
+
+    Args:
+        body: The JSON part, then the tensors.
+        length: Of the JSON part.
+        model_name: The model that is asked.
+
+    Raises:
+        ValueError: If the tensors are not as the JSON part says; likewise TypeError, LookupError and AttributeError.
+    """
     head: dict[str, Any] = orjson.loads(body[:length])
     offset, inputs = length, []
     for tensor in head["inputs"]:
