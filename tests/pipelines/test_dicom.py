@@ -140,12 +140,12 @@ def bundle(tmp_path):
     return folder
 
 
-def test_from_a_pacs_to_a_segmentation_in_it(orthanc, bundle, tmp_path):
+def test_from_a_pacs_to_a_segmentation_in_it(orthanc, bundle, tmp_path, monkeypatch):
     orthanc.clear()
     patients = write_archive(tmp_path / "archive", patients=2, broken=0, seed=4, identified=False)
     paths = [path for patient in patients for path in patient.files]
     for name, value in orthanc.environment.items():
-        os.environ[name] = value
+        monkeypatch.setenv(name, value)
     assert all(sent.accepted for sent in store_files(peer_of(orthanc.dimse), paths))
     target = f"dicomweb+{orthanc.dicomweb}"
     given = {"bundle": str(bundle), "trust_bundle": "true", "target": target, "measurements": "true"}
