@@ -14,9 +14,6 @@ _STAGE = Histogram(
 ANSWERED = Counter("medgantry_requests", "Requests by how they ended.", ["model", "protocol", "status"])
 QUEUED = Gauge("medgantry_queued_requests", "Requests that wait for their turn.")
 RUNNING = Gauge("medgantry_running_requests", "Requests that the model works on.")
-WINDOWS = Histogram(
-    "medgantry_window_batch", "Windows that went through the network at once.", buckets=(1, 2, 4, 8, 16, 32)
-)
 
 
 def _gpu_bytes() -> float:
