@@ -13,6 +13,9 @@ from pipelines.runners.stack import Stack
 from tests.orthanc import Orthanc
 
 settings.register_profile("fuzz", max_examples=3000, deadline=None)
+# No test is timed: on a busy machine any may take long.
+settings.register_profile("usual", deadline=None)
+settings.load_profile("usual")
 
 
 @pytest.fixture(scope="session")

@@ -119,7 +119,6 @@ def test_the_model_is_registered_with_its_evidence_and_predicts(folder, done, jo
     for line in call(folder, "env").stdout.splitlines():
         name, _, value = line.removeprefix("export ").partition("=")
         monkeypatch.setenv(name, value.strip("'"))
-    mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
     model = mlflow.pyfunc.load_model("models:/nsclc-survival@champion")
     names = [column.name for column in joined.features()]
     table = joined.data().to_pandas()[["subject_id", *names]]
