@@ -51,6 +51,7 @@ function rows(pairs) {
 
 function slices(pictures) {
   const image = element("img", { id: "overlay", alt: "A slice with the regions laid on it" });
+  image.style.cssText = "width:24rem;max-width:100%;image-rendering:pixelated";
   const slider = element("input", { type: "range", min: 0, max: pictures.length - 1, value: pictures.length >> 1 });
   slider.setAttribute("aria-label", "slice");
   const show = () => { image.src = `data:image/png;base64,${pictures[slider.value]}`; };
