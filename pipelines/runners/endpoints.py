@@ -14,7 +14,9 @@ from medgantry.storage import ObjectStore
 from pipelines.runners.place import ModelServer, Place
 from pipelines.runners.subprocess import end_recorded
 
-_START_SECONDS = 150.0
+_START_SECONDS = 600.0
+"""A server answers its model's golden case before it is ready: on a laptop a whole volume may take minutes."""
+_END_SECONDS = 30.0
 
 
 class Endpoints:
@@ -67,7 +69,7 @@ class Endpoints:
     def _end_watch(self) -> None:
         self._ending.set()
         if self._thread.ident:
-            self._thread.join(timeout=_START_SECONDS)
+            self._thread.join(timeout=_END_SECONDS)
 
     def _watch(self) -> None:
         while not self._ending.wait(0.5):
@@ -103,7 +105,7 @@ class Endpoints:
 
     def _await(self, name: str, server: ModelServer, log: Path) -> str:
         deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self._ending.is_set():
             if server.ended():
                 return f"the model server ended: {log.read_text()[-1500:]}"
             try:

@@ -10,7 +10,8 @@ from medgantry.registry.deployments import desired_key, status_key
 from medgantry.serving.target import DeploymentFailed, Endpoint, Release, candidate
 from medgantry.storage import ObjectStore
 
-_PATIENCE_SECONDS = 180.0
+_PATIENCE_SECONDS = 660.0
+"""Longer than the runner waits for a server: it answers the golden case before it says that it is ready."""
 
 
 class Laptop:

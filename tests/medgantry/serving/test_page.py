@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import shutil
 import subprocess
 import time
 from contextlib import contextmanager
@@ -14,22 +13,10 @@ import urllib3
 import websocket
 from PIL import Image
 
+from tests.chromium import CHROMIUM, FLAGS, MISSING
 from tests.medgantry import colours
 from tests.medgantry.brightness import CHANNELS, make_bundle, write_case
 from tests.medgantry.serving.served import served
-
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-port=0",
-]
 
 
 class Browser:
@@ -67,9 +54,9 @@ class Browser:
 @contextmanager
 def browser(url, profile):
     if CHROMIUM is None:
-        pytest.skip("There is no Chromium to open the page with: apt-get install chromium.")
+        pytest.skip(MISSING)
     process = subprocess.Popen(
-        [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+        [CHROMIUM, *FLAGS, "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -5,7 +5,6 @@ import html
 import io
 import json
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -21,20 +20,9 @@ from PIL import Image
 from medgantry.evaluation.champion import Champion
 from medgantry.evaluation.evaluate import evaluate
 from medgantry.steps import StepRecord
+from tests.chromium import CHROMIUM, FLAGS, MISSING
 from tests.medgantry.colours import CLASSES, make_bundle, make_cohort
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-]
 PROBE = """<!doctype html><link rel="icon" href="data:,"><pre></pre><iframe src="/report.html" onload="
 const inside = this.contentWindow;
 document.querySelector('pre').textContent = JSON.stringify({
@@ -92,7 +80,7 @@ def in_browser(report, profile):
 @pytest.fixture(scope="module")
 def chromium():
     if CHROMIUM is None:
-        pytest.skip("There is no Chromium to open the report with: apt-get install chromium.")
+        pytest.skip(MISSING)
 
 
 def write(cohort, bundle, folder, champion=None):
