@@ -132,7 +132,7 @@ class Containers:
     def serve(self, name: str, prefix: str, log: Path) -> "ServerContainer":
         """Start one; people on this machine reach it by its address in the network."""
         command = ["python", "-m", "medgantry.serving", "--name", name, "--prefix", prefix]
-        container = self._start(images.SERVE, [*command, "--port", "8080"], {})
+        container = self._start(images.SERVE, [*command, "--port", "8080", "--page"], {})
         container.reload()
         address = container.attrs["NetworkSettings"]["Networks"][self._network.name]["IPAddress"]
         return ServerContainer(container, f"http://{address}:8080", log)
