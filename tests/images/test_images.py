@@ -26,7 +26,7 @@ WORKS = {
         "python -c 'import boto3, prometheus_flask_exporter, psycopg, psycopg_binary'",
         "python -c 'import medgantry.ingest.dicom.step, medgantry.exporting.step, medgantry.ingest.photos.step'",
         "python -c 'import medgantry.registry.open_champion, medgantry.evaluation.charts'",
-        "python -c 'import medgantry.predictions.step, medgantry.cohort.open_step'",
+        "python -c 'import medgantry.predictions.step, medgantry.cohort.open_step, medgantry.monitoring.step'",
     ),
     "torch": (
         "python -m kfp.dsl.executor_main --help",
@@ -36,7 +36,11 @@ WORKS = {
         "python -c 'import medgantry.predictions.part'",
         "python -c 'import medgantry.evaluation.step, medgantry.evaluation.classification.explanations'",
     ),
-    "serve": ("python -m kfp.dsl.executor_main --help", "python -m medgantry.serving --help"),
+    "serve": (
+        "python -m kfp.dsl.executor_main --help",
+        "python -m medgantry.serving --help",
+        "python -c 'import highdicom, SimpleITK, gdcm, pynetdicom'",
+    ),
     "features": (
         "python -m kfp.dsl.executor_main --help",
         "python -c 'from medgantry.features.store.feast_library import load_feast; load_feast()'",
