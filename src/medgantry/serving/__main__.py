@@ -17,7 +17,7 @@ from medgantry.serving.bundle_server import BundleServer
 from medgantry.serving.incoming.references import References
 from medgantry.serving.limits import Limits
 from medgantry.serving.page import add_page, read_card
-from medgantry.serving.server import make_server
+from medgantry.serving.server import make_server, replace_listeners
 from medgantry.storage import ObjectStore, fetch_folder
 
 
@@ -49,7 +49,8 @@ def main() -> None:
             if arguments.page:
                 add_page(app, arguments.name, read_card(model_folder))
 
-        server = make_server(arguments.host, arguments.port, arguments.grpc_port, limits, admission, decorate)
+        replace_listeners(arguments.host, limits, admission, decorate)
+        server = make_server(arguments.port, arguments.grpc_port, limits)
         try:
             server.start([model])
         finally:

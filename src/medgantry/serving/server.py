@@ -30,20 +30,32 @@ _STATUS = {
 """gRPC's words for HTTP's; others are INVALID_ARGUMENT."""
 
 
-def make_server(
-    host: str,
-    port: int,
-    grpc_port: int,
-    limits: Limits,
-    admission: Admission,
-    decorate: Callable[[fastapi.FastAPI], None] = lambda app: None,
-) -> ModelServer:
-    """A server that listens on one address.
+def make_server(port: int, grpc_port: int, limits: Limits) -> ModelServer:
+    """KServe's server, reading binary data as it came.
 
     Args:
-        host: The address; on a laptop it must be loopback (docs/decisions/0006-loopback-endpoint.md).
         port: For REST.
         grpc_port: For gRPC; 0 for none.
+        limits: For how long it ends.
+    """
+    server = ModelServer(
+        http_port=port,
+        grpc_port=grpc_port,
+        workers=1,
+        enable_grpc=bool(grpc_port),
+        grace_period=limits.grace_seconds,
+    )
+    server.dataplane = BinaryDataPlane(model_registry=server.registered_models)
+    return server
+
+
+def replace_listeners(
+    host: str, limits: Limits, admission: Admission, decorate: Callable[[fastapi.FastAPI], None]
+) -> None:
+    """Let every server of this process listen on one address, with our limits (docs/decisions/0006-loopback-endpoint.md).
+
+    Args:
+        host: The address; on a laptop it must be loopback.
         limits: That requests keep.
         admission: Who is let in.
         decorate: What adds routes of its own.
@@ -69,21 +81,12 @@ def make_server(
 
         async def start(self, max_workers: int) -> None:
             self._server = make_grpc(self._data_plane, self._model_repository_extension, limits, admission)
-            self._server.add_insecure_port(f"{host}:{grpc_port}")
+            self._server.add_insecure_port(f"{host}:{self._port}")
             await self._server.start()
             await self._server.wait_for_termination()
 
     # KServe's server names these classes itself and takes no others.
     kserve.model_server.RESTServer, kserve.model_server.GRPCServer = Rest, Grpc
-    server = ModelServer(
-        http_port=port,
-        grpc_port=grpc_port,
-        workers=1,
-        enable_grpc=bool(grpc_port),
-        grace_period=limits.grace_seconds,
-    )
-    server.dataplane = BinaryDataPlane(model_registry=server.registered_models)
-    return server
 
 
 def guard(app: fastapi.FastAPI, limits: Limits, admission: Admission) -> None:

@@ -4,6 +4,7 @@ import inspect
 
 import kserve.model_server
 from kfp.local import docker_task_handler, subprocess_task_handler
+from kserve.protocol.grpc.server import GRPCServer
 from kserve.protocol.rest.server import RESTServer
 
 
@@ -24,3 +25,7 @@ def test_kfp_runs_containers_through_the_function_we_replace():
 def test_kserve_starts_the_server_we_replace():
     assert kserve.model_server.RESTServer is RESTServer
     assert "self._rest_server = RESTServer(" in inspect.getsource(kserve.model_server)
+    assert kserve.model_server.GRPCServer is GRPCServer
+    assert "self._grpc_server = GRPCServer(" in inspect.getsource(kserve.model_server)
+    assert {"_add_middlewares", "_register_endpoints"} <= set(vars(RESTServer))
+    assert "async def start(self, max_workers" in inspect.getsource(GRPCServer)

@@ -98,7 +98,7 @@ class Client:
 def client(bundle):
     """The server's own HTTP side."""
     admission, references = Admission(LIMITS), References(sources=["s3://medgantry"], targets=[])
-    server = make_server("127.0.0.1", 0, 0, LIMITS, admission)
+    server = make_server(0, 0, LIMITS)
     server.register_model(BundleServer("lesions", bundle.folder, LIMITS, references, admission))
     rest = RESTServer("", server.dataplane, server.model_repository_extension, 0)
     app = FastAPI()
