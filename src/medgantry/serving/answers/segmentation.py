@@ -23,6 +23,9 @@ from medgantry.serving.exchange import Answer, Answered, Asked, Described, FileA
 from medgantry.serving.incoming.content import Receiver
 from medgantry.serving.incoming.volumes import Received, observe, receive_volume
 
+_DRAWN = {"region_masks_nifti", "overlay_png", "dicom_seg"}
+"""Outputs that are made of masks."""
+
 
 class SegmentationAnswers:
     """Answers of a bundle that segments volumes.
@@ -69,13 +72,13 @@ class SegmentationAnswers:
             )
         item = bring_case([each.file for each in received], self._model.bundle, scratch)
         found = self._model.predict_case(item)
-        spacing = found.header.get_zooms()[:3]
+        volumes = region_volumes_ml(found.labels, found.regions, found.header.get_zooms()[:3])
 
         def facts() -> dict[str, Any]:
-            volumes = region_volumes_ml(found.labels, self._model.regions, spacing)
-            return {**observe(received), "volumes_ml": volumes}
+            declared = {name: volumes[name] for name in self._model.regions}
+            return {**observe(received), "volumes_ml": declared}
 
-        return Answered(outputs=self._made(found, received, wanted, scratch), observe=facts)
+        return Answered(outputs=self._made(found, volumes, received, wanted, scratch), observe=facts)
 
     @property
     def names(self) -> list[str]:
@@ -83,12 +86,16 @@ class SegmentationAnswers:
         return [*(each.name for each in self.inputs), *self._model.regions]
 
     def _made(
-        self, found: Segmentation, received: Sequence[Received], wanted: Sequence[str], scratch: Path
+        self,
+        found: Segmentation,
+        volumes: Mapping[str, float],
+        received: Sequence[Received],
+        wanted: Sequence[str],
+        scratch: Path,
     ) -> Answer:
         names = list(found.regions)
-        masks = {name: labels_to_region(found.labels, codes) for name, codes in found.regions.items()}
+        masks = _masks(found, wanted)
         affine = found.header.get_best_affine()
-        volumes = region_volumes_ml(found.labels, found.regions, found.header.get_zooms()[:3])
         answer: dict[str, NDArray[Any] | Sequence[str] | FileAnswer] = {}
         for output in wanted:
             path = scratch / f"{output.removesuffix('_nifti')}.nii.gz"
@@ -130,6 +137,13 @@ class SegmentationAnswers:
         segments = segments_of(bundle.metadata, bundle.outputs)
         placed = {name: mask.transpose(2, 1, 0) for name, mask in masks.items()}
         return make_segmentation(slices, placed, segments, algorithm_of(bundle), affine)
+
+
+def _masks(found: Segmentation, wanted: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+    """Region -> mask, where an output is made of them: each takes a pass over the volume."""
+    if not _DRAWN & set(wanted):
+        return {}
+    return {name: labels_to_region(found.labels, codes) for name, codes in found.regions.items()}
 
 
 def _first_channel(received: Received) -> NDArray[Any]:
