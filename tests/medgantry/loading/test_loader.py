@@ -243,9 +243,20 @@ def test_closing_an_epoch_early_leaves_no_thread(reader):
 
 
 class Slow(Transform):
+    done = 0
+    """Of the class: the loader works with copies."""
+
     def __call__(self, data):
         time.sleep(0.05)
+        Slow.done += 1
         return data
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_work_goes_on_ahead_of_the_consumer_but_not_further(reader):
@@ -259,18 +270,21 @@ def test_work_goes_on_ahead_of_the_consumer_but_not_further(reader):
     reader.__class__ = Watched
     batches = iter(loader_of(reader, transforms=Compose([Slow()]), batch_size=2, threads=2, ahead=2))
     next(batches)
-    time.sleep(0.6)
-    assert len(started) == 6  # the batch in hand and two more
+    wait_for(lambda: len(started) >= 6)  # the batch in hand and two more
+    time.sleep(0.5)
+    assert len(started) == 6
     batches.close()
 
 
 def test_the_time_that_the_consumer_waits_is_counted(reader):
     loader = loader_of(reader, transforms=Compose([Slow()]), batch_size=2, threads=1)
+    before = Slow.done
     list(loader)
-    hungry = loader.waited_s
-    for _ in loader:
-        time.sleep(0.15)
+    hungry, begun = loader.waited_s, Slow.done
     assert hungry > 11 * 0.05 * 0.9
+    for number, _ in enumerate(loader):
+        ready = min(begun + 2 * (number + 2), 2 * begun - before)
+        wait_for(lambda: Slow.done >= ready)  # noqa: B023 called at once
     assert loader.waited_s < 0.6 * hungry
 
 

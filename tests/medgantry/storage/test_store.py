@@ -148,7 +148,7 @@ def test_a_store_that_is_away_is_waited_for_then_named() -> None:
         began = time.monotonic()
         with pytest.raises(StoreUnavailable, match=f"127.0.0.1:{port}"):
             operation()
-        assert 0.5 < time.monotonic() - began < 12
+        assert 0.5 < time.monotonic() - began < 30
 
 
 def test_a_missing_variable_is_named(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:

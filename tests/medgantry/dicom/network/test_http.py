@@ -60,9 +60,9 @@ def test_a_server_is_not_asked_before_it_wants(after: str) -> None:
 def test_patience_ends_before_a_wait_that_is_too_long() -> None:
     with HttpDouble(lambda _: Reply(status=503, headers={"Retry-After": "3600"})) as double:
         start = time.monotonic()
-        with pytest.raises(SourceUnavailable, match=r"did not answer for 2 s: it answers 503\. Check"):
-            read(double.url, patience=2)
-        assert time.monotonic() - start < 2
+        with pytest.raises(SourceUnavailable, match=r"did not answer for 60 s: it answers 503\. Check"):
+            read(double.url, patience=60)
+        assert time.monotonic() - start < 30
 
 
 def test_nobody_there() -> None:

