@@ -1,10 +1,11 @@
-"""The last stretch of a pipeline on feature tables: fit, judge beside the champion, register.
+"""The last stretch of a pipeline on feature tables: fit, judge beside the champion, register, deploy.
 
 A pipeline of its own because KFP does not bring a parameter that only sizes a task into an exit handler.
 """
 
 from kfp import dsl
 
+from components.deploy import deploy
 from components.evaluate_survival import evaluate_survival
 from components.open_champion import open_champion
 from components.register_survival import register_survival
@@ -13,7 +14,7 @@ from medgantry.artifacts import Evaluation, FeatureTable
 from pipelines.resources import heavy, light
 
 
-@dsl.pipeline(name="modelling-survival", description="Fit, judge and register a model of survival.")
+@dsl.pipeline(name="modelling-survival", description="Fit, judge, register and serve a model of survival.")
 def modelling_survival(
     features: dsl.Input[FeatureTable],
     model_name: str,
@@ -23,8 +24,13 @@ def modelling_survival(
     seed: int = 0,
     min_gain: float = 0.0,
     memory: str = "8Gi",
+    target: str = "auto",
+    canary: int = 100,
+    mode: str = "Knative",
+    replicas: str = "1-1",
+    serve_memory: str = "2Gi",
 ) -> Evaluation:
-    """From joined features to a registered model."""
+    """From joined features to an endpoint that serves whoever is champion then."""
     trained = train_survival(features=features, columns=columns, settings=settings, seed=seed)
     heavy(trained, memory)
     champion = light(open_champion(model_name=model_name))
@@ -42,4 +48,13 @@ def modelling_survival(
         min_gain=min_gain,
     )
     light(registered)
+    deployed = deploy(
+        model_name=model_name,
+        target=target,
+        canary=canary,
+        mode=mode,
+        replicas=replicas,
+        memory=serve_memory,
+    )
+    light(deployed.after(registered))
     return judged.outputs["evaluation"]

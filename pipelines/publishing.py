@@ -3,10 +3,7 @@
 A pipeline of its own because KFP does not bring a parameter that only sizes a task into an exit handler.
 """
 
-from typing import Any
-
 from kfp import dsl
-from kfp.dsl.pipeline_task import PipelineTask
 
 from components.deploy import deploy
 from components.evaluate import evaluate
@@ -14,30 +11,6 @@ from components.open_champion import open_champion
 from components.register import register
 from medgantry.artifacts import Bundle, Cohort, Evaluation
 from pipelines.resources import heavy, light
-
-
-def judge_and_register(
-    *,
-    cohort: Any,
-    bundle: Any,
-    model_name: str,
-    seed: int,
-    min_gain: float,
-    max_subgroup_drop: float,
-    memory: str,
-) -> tuple[PipelineTask, PipelineTask]:
-    """Add the steps to the pipeline that is being written: evaluate beside the champion, and register."""
-    champion = light(open_champion(model_name=model_name))
-    judged = evaluate(cohort=cohort, bundle=bundle, champion=champion.outputs["champion"], seed=seed)
-    registered = register(
-        bundle=bundle,
-        cohort=cohort,
-        evaluation=judged.outputs["evaluation"],
-        model_name=model_name,
-        min_gain=min_gain,
-        max_subgroup_drop=max_subgroup_drop,
-    )
-    return heavy(judged, memory), light(registered)
 
 
 @dsl.pipeline(name="publishing", description="Judge a trained bundle, register it, serve the champion.")
@@ -57,15 +30,18 @@ def publishing(
     serve_gpus: int = 0,
 ) -> Evaluation:
     """From a trained bundle to an endpoint that serves whoever is champion then."""
-    judged, registered = judge_and_register(
-        cohort=cohort,
+    champion = light(open_champion(model_name=model_name))
+    judged = evaluate(cohort=cohort, bundle=bundle, champion=champion.outputs["champion"], seed=seed)
+    heavy(judged, memory)
+    registered = register(
         bundle=bundle,
+        cohort=cohort,
+        evaluation=judged.outputs["evaluation"],
         model_name=model_name,
-        seed=seed,
         min_gain=min_gain,
         max_subgroup_drop=max_subgroup_drop,
-        memory=memory,
     )
+    light(registered)
     deployed = deploy(
         model_name=model_name,
         target=target,

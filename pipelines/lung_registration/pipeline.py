@@ -6,7 +6,7 @@ from components.ingest_pairs import ingest_pairs
 from components.open_bundle import open_bundle
 from components.split_cohort import split_cohort
 from components.summarize_run import summarize_run
-from pipelines.publishing import judge_and_register
+from pipelines.publishing import publishing
 from pipelines.resources import heavy, light
 from pipelines.training import training
 
@@ -40,8 +40,14 @@ def lung_registration(
     model_name: str = "lung-registration",
     min_gain: float = 0.0,
     max_subgroup_drop: float = 0.05,
+    target: str = "auto",
+    canary: int = 100,
+    mode: str = "Knative",
+    replicas: str = "1-1",
+    serve_memory: str = "8Gi",
+    serve_gpus: int = 0,
 ):
-    """From pairs of volumes to an evaluated, registered model; nothing serves it yet."""
+    """From pairs of volumes to an evaluated, registered, served model."""
     with dsl.ExitHandler(light(summarize_run())):
         opened = light(open_bundle(uri=bundle, override=override, trust=trust_bundle))
         ingested = ingest_pairs(
@@ -73,7 +79,7 @@ def lung_registration(
             train_memory=train_memory,
             gpus=gpus,
         )
-        judge_and_register(
+        publishing(
             cohort=cohort,
             bundle=trained.output,
             model_name=model_name,
@@ -81,4 +87,10 @@ def lung_registration(
             min_gain=min_gain,
             max_subgroup_drop=max_subgroup_drop,
             memory=memory,
+            target=target,
+            canary=canary,
+            mode=mode,
+            replicas=replicas,
+            serve_memory=serve_memory,
+            serve_gpus=serve_gpus,
         )

@@ -44,8 +44,13 @@ def nsclc_survival(
     model_name: str = "nsclc-survival",
     min_gain: float = 0.0,
     memory: str = "8Gi",
+    target: str = "auto",
+    canary: int = 100,
+    mode: str = "Knative",
+    replicas: str = "1-1",
+    serve_memory: str = "2Gi",
 ):
-    """From an archive and two tables to an evaluated, explained, registered model."""
+    """From an archive and two tables to an evaluated, explained, registered, served model."""
     with dsl.ExitHandler(light(summarize_run())):
         cohort = ingesting(
             source=source,
@@ -94,4 +99,9 @@ def nsclc_survival(
             model_name=model_name,
             min_gain=min_gain,
             memory=memory,
+            target=target,
+            canary=canary,
+            mode=mode,
+            replicas=replicas,
+            serve_memory=serve_memory,
         )

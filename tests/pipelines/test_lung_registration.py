@@ -1,15 +1,19 @@
 """The whole pipeline on phantoms, as a person runs it: real S3 and MLflow."""
 
+import base64
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import mlflow
 import nibabel as nib
 import numpy as np
+import pandas
 import pyarrow.parquet as pq
 import pytest
+import urllib3
 
 from medgantry.phantoms.lung_pairs import write_pairs
 
@@ -26,26 +30,27 @@ OVERRIDE = {
 }
 
 
+def call(folder, *arguments):
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "pipelines", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, text=True)
+
+
 def run(folder, source, *settings, **override):
     """Run in a folder of its own, so that `.medgantry` is new; returns (exit code, JSON, stderr)."""
-    command = [sys.executable, "-m", "pipelines", "run", "lung_registration", "--json"]
+    arguments = ["run", "lung_registration", "--json", "--keep"]
     for setting in (f"source={source}", f"override={json.dumps(OVERRIDE | override)}", *settings):
-        command += ["-p", setting]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        check=False,
-        text=True,
-    )
+        arguments += ["-p", setting]
+    done = call(folder, *arguments)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout), done.stderr
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("laptop")
+    folder = tmp_path_factory.mktemp("laptop")
+    yield folder
+    call(folder, "down")
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +102,44 @@ def test_the_kept_displacement_is_the_one_that_was_judged(folder, first, source)
     places = [points @ field.affine[:3, :3].T for points in (fixed, moving)]
     error = np.linalg.norm(places[0] + steps - places[1], axis=1).mean()
     assert error == pytest.approx(row["landmark_error_mm"], abs=0.5)
+
+
+def test_endpoint_and_registered_model_give_the_displacement_that_was_judged(
+    folder, first, source, monkeypatch
+):
+    assert first["endpoint"]["equal"] is True
+    runs = folder / ".medgantry/runs" / first["run_id"]
+    evaluation = max(runs.rglob("metrics.json"), key=os.path.getmtime).parent
+    case_id = pq.read_table(evaluation / "cases.parquet").to_pylist()[-1]["case_id"]
+    stem = case_id.removesuffix("_0000_0001")
+    pair = {
+        "fixed": source / f"imagesTr/{stem}_0000.nii.gz",
+        "moving": source / f"imagesTr/{stem}_0001.nii.gz",
+    }
+    inputs = [
+        {
+            "name": name,
+            "shape": [1],
+            "datatype": "BYTES",
+            "data": [base64.b64encode(path.read_bytes()).decode()],
+        }
+        for name, path in pair.items()
+    ]
+    url = f"{first['endpoint']['url']}/v2/models/{first['endpoint']['model']}/infer"
+    answer = urllib3.request(
+        "POST", url, json={"inputs": inputs, "outputs": [{"name": "displacement_nifti"}]}
+    )
+    assert answer.status == 200, answer.data[:500]
+    (folder / "found.nii.gz").write_bytes(base64.b64decode(answer.json()["outputs"][0]["data"][0]))
+    for line in call(folder, "env").stdout.splitlines():
+        name, _, value = line.removeprefix("export ").partition("=")
+        monkeypatch.setenv(name, value.strip("'"))
+    registered = mlflow.pyfunc.load_model("models:/lung-registration@champion")
+    (loaded,) = registered.predict(pandas.DataFrame([{name: str(path) for name, path in pair.items()}]))
+    judged = np.asarray(nib.load(evaluation / f"predictions/{case_id}.nii.gz").dataobj)
+    assert np.abs(judged).max() > 1, "nothing moved"
+    for path in (folder / "found.nii.gz", loaded):
+        np.testing.assert_array_equal(np.asarray(nib.load(path).dataobj), judged)
 
 
 def test_a_second_run_reuses_and_a_worse_candidate_is_not_promoted(folder, source, first):

@@ -11,6 +11,7 @@ import mlflow
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import urllib3
 
 from medgantry import ledger
 from medgantry.features.table import FeatureTable
@@ -127,8 +128,40 @@ def test_the_model_is_registered_with_its_evidence_and_predicts(folder, done, jo
     probabilities = found.drop(columns=["subject_id", "risk"]).to_numpy()
     assert ((probabilities >= 0) & (probabilities <= 1)).all()
     assert (np.diff(probabilities, axis=1) <= 0).all()
+    assert (done["endpoint"]["version"], done["endpoint"]["equal"]) == (1, True)
+    _check_endpoint(done["endpoint"], joined, found)
     alone = model.predict(table.drop(columns=[n for n in names if n.startswith("radiomics__")]))
     assert np.isfinite(alone["risk"]).all(), "a modality that nobody has is no zero"
+
+
+def _check_endpoint(endpoint, joined, predicted):
+    """It says of every subject what MLflow's model says."""
+    inputs = [
+        {
+            "name": column.name,
+            "shape": [len(joined.rows)],
+            "datatype": "FP64" if column.kind == "number" else "BYTES",
+            "data": [
+                row[column.name] if column.kind == "number" else row[column.name] or "" for row in joined.rows
+            ],
+        }
+        for column in joined.features()
+        if column.name in _inputs_of(endpoint)
+    ]
+    answer = urllib3.request("POST", f"{_address(endpoint)}/infer", json={"inputs": inputs}).json()
+    risk = {output["name"]: output["data"] for output in answer["outputs"]}["risk"]
+    subjects = [row["subject_id"] for row in joined.rows]
+    assert dict(zip(subjects, risk, strict=True)) == pytest.approx(
+        dict(zip(predicted["subject_id"], predicted["risk"], strict=True)), abs=1e-9
+    )
+
+
+def _address(endpoint):
+    return f"{endpoint['url']}/v2/models/{endpoint['model']}"
+
+
+def _inputs_of(endpoint):
+    return {each["name"] for each in urllib3.request("GET", _address(endpoint)).json()["inputs"]}
 
 
 def test_the_same_again_is_reused(folder, done, truth):

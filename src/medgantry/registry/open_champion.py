@@ -1,7 +1,6 @@
 """The step `open_champion`: the champion out of the registry, to be compared with."""
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,14 +28,13 @@ def open_champion_step(output: Path, *, name: str) -> None:
         record.facts = {"model": name, "version": version or None}
 
 
-def download_model(name: str, version: int, folder: Path, *, kinds: Sequence[str] = tuple(MARKS)) -> None:
+def download_model(name: str, version: int, folder: Path) -> None:
     """Bring a version's model to a folder.
 
     Args:
         name: Name in the registry.
         version: The version.
         folder: Where the model appears.
-        kinds: Which of MARKS will do.
 
     Raises:
         InvalidInput: If the version holds none, or its files are gone.
@@ -50,7 +48,7 @@ def download_model(name: str, version: int, folder: Path, *, kinds: Sequence[str
                 f"{uri} is registered, but its files cannot be read: {error}.",
                 "Restore them, or give the alias champion to another version.",
             ) from error
-        models = [place for kind in kinds for place in sorted(found.rglob(MARKS[kind]))]
+        models = [place for mark in MARKS.values() for place in sorted(found.rglob(mark))]
         if not models:
-            raise InvalidInput(f"{uri} holds no {' and no '.join(kinds)}.", "Choose a model of another name.")
+            raise InvalidInput(f"{uri} holds no {' and no '.join(MARKS)}.", "Choose a model of another name.")
         shutil.copytree(models[0].parent, folder)

@@ -20,7 +20,7 @@ def publish_champion(name: str, store: ObjectStore) -> tuple[int, str]:
         Version and prefix.
 
     Raises:
-        InvalidInput: If nobody is champion, or the registered model holds no bundle.
+        InvalidInput: If nobody is champion, or the registered model is of no kind that is served.
     """
     champion = present_champion(MlflowClient(), name)
     if champion is None:
@@ -32,7 +32,7 @@ def publish_champion(name: str, store: ObjectStore) -> tuple[int, str]:
     prefix = f"serving/{name}/{version}"
     if not folder_exists(store, prefix):
         with TemporaryDirectory(prefix="medgantry-publish-") as scratch:
-            folder = Path(scratch) / "bundle"
-            download_model(name, version, folder, kinds=["MONAI bundle"])
+            folder = Path(scratch) / "model"
+            download_model(name, version, folder)
             publish_folder(store, prefix, folder)
     return version, prefix

@@ -11,7 +11,7 @@ from medgantry.errors import Mismatch
 from medgantry.evaluation.evaluation import Evaluation
 from medgantry.evaluation.independence import check_independent
 from medgantry.registry.gate import GateConfig
-from medgantry.registry.golden import add_golden
+from medgantry.registry.golden_case import add_golden_case
 from medgantry.registry.registration import Registration
 from medgantry.registry.versions import Registry, copy_evidence
 from medgantry.steps import StepRecord
@@ -64,8 +64,7 @@ def _add(
     with TemporaryDirectory(prefix="medgantry-register-") as scratch:
         folder = Path(scratch) / "bundle"
         shutil.copytree(bundle.folder, folder)
-        if bundle.task != "registration":  # nothing serves it, so nothing is asked for the golden answer
-            add_golden(folder, cohort, evaluation, evaluation_folder)
+        add_golden_case(folder, cohort, evaluation, evaluation_folder)
         copy_evidence(evaluation_folder, folder)
         return registry.add(
             bundle.model_hash,

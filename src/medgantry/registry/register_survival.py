@@ -13,6 +13,7 @@ from medgantry.errors import Mismatch
 from medgantry.evaluation.evaluation import Evaluation
 from medgantry.features.column import NUMBER, Column
 from medgantry.registry.gate import GateConfig
+from medgantry.registry.golden_subjects import add_golden_subjects
 from medgantry.registry.registration import Registration
 from medgantry.registry.versions import Registry, copy_evidence
 from medgantry.steps import StepRecord, step
@@ -66,6 +67,7 @@ def _add(
     with TemporaryDirectory(prefix="medgantry-register-") as scratch:
         folder = Path(scratch) / "model"
         shutil.copytree(model_folder, folder)
+        add_golden_subjects(folder)
         copy_evidence(evaluation_folder, folder)
         return registry.add(
             model.model_hash,

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +12,7 @@ import nibabel
 import numpy as np
 import urllib3
 
-from medgantry.registry.golden import FOLDER, LABELS, Golden
+from medgantry.registry.golden import FOLDER, Golden, GoldenInput
 from medgantry.serving.target import DeploymentFailed, Endpoint, Release
 from medgantry.storage import ObjectStore, fetch_folder
 from medgantry.storage.folders import published_hash
@@ -19,8 +20,9 @@ from medgantry.storage.folders import published_hash
 _ROUTING_SECONDS = 60.0
 """How long requests may still meet an older release after the place said it is ready."""
 _REQUEST_SECONDS = 600.0
-_SAME_PROBABILITY = 1e-4
+_SAME_NUMBER = 1e-4
 """Machines of other kinds add up in another order; label maps, being thresholded, are the same voxel for voxel."""
+_SAME_MM = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,60 +45,72 @@ def check_golden(endpoint: Endpoint, release: Release, store: ObjectStore) -> Go
     """Ask an endpoint for the golden case.
 
     Raises:
-        DeploymentFailed: If it does not answer, or only an older release does.
+        InvalidInput: If no golden case travels with the model.
+        DeploymentFailed: If the endpoint does not answer, or only an older release does.
     """
     with TemporaryDirectory(prefix="medgantry-golden-") as scratch:
-        folder = Path(scratch) / "bundle"
+        folder = Path(scratch) / "model"
         fetch_folder(store, release.prefix, folder)
-        golden, wanted = Golden.open(folder), published_hash(store, release.prefix)
-        if golden.probabilities:
-            seconds, answer = _ask(endpoint, wanted, {"inputs": _inputs(golden, release, store)})
-            difference = _compare_classes(answer, golden)
-        else:
-            prefix = f"answers/golden/{endpoint.model}"
-            request = {
-                "inputs": _inputs(golden, release, store),
-                "outputs": [{"name": "label_map_nifti"}],
-                "parameters": {"output_prefix": store.uri(prefix)},
-            }
-            seconds, _ = _ask(endpoint, wanted, request)
-            store.download(f"{prefix}/label_map.nii.gz", Path(scratch) / "answer.nii.gz")
-            difference = _compare_labels(Path(scratch) / "answer.nii.gz", golden)
+        golden, wanted = Golden.open(folder / FOLDER), published_hash(store, release.prefix)
+        request: dict[str, Any] = {
+            "inputs": [_input(each, release, store) for each in golden.inputs],
+            "outputs": [{"name": name} for name in (*golden.values, *golden.files)],
+        }
+        prefix = f"answers/golden/{endpoint.model}"
+        if golden.files:
+            request["parameters"] = {"output_prefix": store.uri(prefix)}
+        seconds, answer = _ask(endpoint, wanted, request)
+        outputs = {output["name"]: output["data"] for output in answer["outputs"]}
+        differences = [compare_values(name, outputs[name], golden.values[name]) for name in golden.values]
+        for name, file in golden.files.items():
+            answered = Path(scratch) / outputs[name][0].rpartition("/")[2]
+            store.download(f"{prefix}/{answered.name}", answered)
+            differences.append(compare_files(name, answered, folder / FOLDER / file))
+    difference = "; ".join(filter(None, differences))
     return GoldenCheck(golden=golden.case_id, equal=not difference, difference=difference, seconds=seconds)
 
 
-def _compare_labels(answer: Path, golden: Golden) -> str:
-    found = np.asanyarray(nibabel.load(answer).dataobj)
-    wanted = np.asanyarray(nibabel.load(golden.folder / LABELS).dataobj)
-    if found.shape != wanted.shape:
-        return f"the label map is {found.shape}, {wanted.shape} was wanted"
-    different = int((found != wanted).sum())
-    return f"{different} voxels differ" if different else ""
-
-
-def _compare_classes(answer: dict[str, Any], golden: Golden) -> str:
-    outputs = {output["name"]: output["data"] for output in answer["outputs"]}
-    found = dict(zip(outputs["classes"], outputs["probabilities"], strict=True))
-    if set(found) != set(golden.probabilities):
-        return f"the classes are {sorted(found)}, {sorted(golden.probabilities)} were wanted"
-    far = {name: abs(found[name] - value) for name, value in golden.probabilities.items()}
-    name = max(far, key=lambda name: far[name])
-    if far[name] <= _SAME_PROBABILITY:
+def compare_values(name: str, found: list[Any], wanted: Sequence[Any]) -> str:
+    """In words how an output's numbers or texts differ; empty if they do not."""
+    texts = [value for value in wanted if isinstance(value, str)]
+    if len(found) != len(wanted) or (texts and found != list(wanted)):
+        return f"{name} is {found[:20]}, {list(wanted)[:20]} was wanted"
+    if texts:
         return ""
-    return f"the probability of {name} is {found[name]:.6f}, {golden.probabilities[name]:.6f} was wanted"
+    far = float(np.abs(np.subtract(found, wanted)).max())
+    return "" if far <= _SAME_NUMBER else f"{name} differs by up to {far:.6f}"
 
 
-def _inputs(golden: Golden, release: Release, store: ObjectStore) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": channel,
+def compare_files(name: str, found: Path, wanted: Path) -> str:
+    """In words how a label map or a displacement field differs from what was wanted; empty if it does not."""
+    answered, golden = (np.asanyarray(nibabel.load(path).dataobj) for path in (found, wanted))
+    if answered.shape != golden.shape:
+        return f"{name} is {answered.shape}, {golden.shape} was wanted"
+    if golden.dtype.kind == "f":
+        far = float(np.abs(answered - golden).max())
+        return "" if far <= _SAME_MM else f"{name} differs by up to {far:.3f} mm"
+    different = int((answered != golden).sum())
+    return f"{different} voxels of {name} differ" if different else ""
+
+
+def _input(asked: GoldenInput, release: Release, store: ObjectStore) -> dict[str, Any]:
+    if asked.file:
+        uri = store.uri(f"{release.prefix}/{FOLDER}/{asked.file}")
+        parameters = {"channel_index": asked.channel_index}
+        return {
+            "name": asked.name,
             "shape": [1],
             "datatype": "BYTES",
-            "data": [store.uri(f"{release.prefix}/{FOLDER}/{file}")],
-            "parameters": {"channel_index": index},
+            "data": [uri],
+            "parameters": parameters,
         }
-        for channel, (file, index) in golden.channels.items()
-    ]
+    texts = not all(isinstance(value, float) for value in asked.values)
+    return {
+        "name": asked.name,
+        "shape": [len(asked.values)],
+        "datatype": "BYTES" if texts else "FP64",
+        "data": [value or "" for value in asked.values] if texts else list(asked.values),
+    }
 
 
 def _ask(endpoint: Endpoint, wanted: str, request: dict[str, Any]) -> tuple[float, dict[str, Any]]:

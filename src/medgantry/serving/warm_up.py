@@ -8,7 +8,7 @@ import numpy as np
 
 from medgantry.errors import MedgantryError
 from medgantry.ingest.photos.png_file import encode_png
-from medgantry.registry.golden import FOLDER, Golden
+from medgantry.registry.golden import FOLDER, Golden, GoldenInput, has_golden
 from medgantry.serving.answers.classification import PHOTO
 from medgantry.serving.exchange import Answers, Asked, Given, wanted_outputs
 
@@ -27,7 +27,7 @@ def warm_up(answers: Answers, folder: Path, scratch: Path) -> None:
     Raises:
         MedgantryError: If the golden case cannot be answered; noise may be nothing that the model takes.
     """
-    golden = (folder / FOLDER / "golden.json").is_file()
+    golden = has_golden(folder)
     asked = _golden(folder) if golden else _noise(answers)
     if not asked.inputs:
         return
@@ -41,12 +41,17 @@ def warm_up(answers: Answers, folder: Path, scratch: Path) -> None:
 
 
 def _golden(folder: Path) -> Asked:
-    golden = Golden.open(folder)
-    given = [
-        Given(name=channel, values=[(golden.folder / file).read_bytes()], parameters={"channel_index": index})
-        for channel, (file, index) in golden.channels.items()
-    ]
-    return Asked(inputs=given)
+    golden = Golden.open(folder / FOLDER)
+    return Asked(inputs=[_given(each, folder / FOLDER) for each in golden.inputs])
+
+
+def _given(each: GoldenInput, folder: Path) -> Given:
+    if each.file:
+        content = (folder / each.file).read_bytes()
+        return Given(name=each.name, values=[content], parameters={"channel_index": each.channel_index})
+    if all(isinstance(value, float) for value in each.values):
+        return Given(name=each.name, values=np.array(each.values))
+    return Given(name=each.name, values=[str(value or "") for value in each.values])
 
 
 def _noise(answers: Answers) -> Asked:

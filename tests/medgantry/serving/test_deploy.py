@@ -13,6 +13,7 @@ import yaml
 
 from medgantry.fingerprint import canonical_json
 from medgantry.registry.deployments import desired_key, read_desired
+from medgantry.registry.golden import Golden, GoldenInput
 from medgantry.serving import golden_check
 from medgantry.serving.deploy import deploy
 from medgantry.serving.gitops import emit
@@ -45,7 +46,8 @@ class Model:
                 key = f"{prefix}/label_map.nii.gz"
                 nibabel.save(nibabel.Nifti1Image(model.labels, np.eye(4)), path)
                 store.put_file(key, path)
-                body = json.dumps({"model_version": release}).encode()
+                outputs = [{"name": "label_map_nifti", "data": [store.uri(key)]}]
+                body = json.dumps({"model_version": release, "outputs": outputs}).encode()
                 self.send_response(200 if release else 500)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -82,10 +84,10 @@ def model(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """An endpoint, and the release it serves with a golden case of zeros."""
     golden = tmp_path / "bundle/golden"
     golden.mkdir(parents=True)
-    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 4), np.uint8), np.eye(4)), golden / "label_map.nii")
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 4), np.uint8), np.eye(4)), golden / "answer.nii")
     nibabel.save(nibabel.Nifti1Image(np.ones((4, 4, 4), np.float32), np.eye(4)), golden / "image.nii")
-    document = {"case_id": "case", "channels": {"FLAIR": ["image.nii", -1]}, "probabilities": {}}
-    (golden / "golden.json").write_text(canonical_json(document))
+    inputs = [GoldenInput(name="FLAIR", file="image.nii")]
+    Golden(case_id="case", inputs=inputs, values={}, files={"label_map_nifti": "answer.nii"}).save(golden)
     publish_folder(store, RELEASE.prefix, tmp_path / "bundle")
     monkeypatch.setattr(golden_check, "_ROUTING_SECONDS", 2.0)
     serving = Model(store, tmp_path / "answer.nii.gz")
@@ -111,7 +113,7 @@ def test_a_canary_is_proved_alone(model, store):
 def test_a_wrong_label_map_never_gets_the_name(model, store):
     model.labels[1, 2, 3] = 1
     target = Recorded(model.url)
-    with pytest.raises(DeploymentFailed, match="1 voxels differ"):
+    with pytest.raises(DeploymentFailed, match="1 voxels of label_map_nifti differ"):
         deploy(RELEASE, target, store, StepRecord(step="deploy"))
     assert target.done == ["stage", "withdraw"]
 
