@@ -12,6 +12,7 @@ from pydicom import Dataset, dcmread
 from medgantry.cohort import File
 from medgantry.dicom.export.measurements import make_measurements
 from medgantry.dicom.export.segmentation import Algorithm, Segment, make_segmentation
+from medgantry.millilitres import voxel_millilitres
 from medgantry.storage.files import fetch
 
 
@@ -45,7 +46,7 @@ def export_case(
     masks = {segment.region: np.isin(labels, list(regions[segment.region])) for segment in segments}
     written = {"seg.dcm": make_segmentation(sources, masks, segments, algorithm, image.affine)}
     if measurements:
-        millilitres = float(abs(np.linalg.det(image.affine[:3, :3]))) / 1000
+        millilitres = voxel_millilitres(image.affine)
         volumes = {name: float(mask.sum()) * millilitres for name, mask in masks.items()}
         written["sr.dcm"] = make_measurements(written["seg.dcm"], sources, segments, volumes, algorithm)
     for name, dataset in written.items():

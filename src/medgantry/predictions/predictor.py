@@ -14,6 +14,7 @@ from medgantry.cohort import File
 from medgantry.inference import Classifier, Segmenter
 from medgantry.inference.label_map import labels_to_region
 from medgantry.inference.registrar import Registrar
+from medgantry.millilitres import voxel_millilitres
 
 Row = dict[str, Any]
 
@@ -67,7 +68,7 @@ class _Segmentation:
         if found.uncertainty is not None:
             written["uncertainty"] = scratch / "uncertainty.nii.gz"
             found.save_uncertainty(written["uncertainty"])
-        millilitres = float(abs(np.linalg.det(found.header.get_best_affine()[:3, :3]))) / 1000
+        millilitres = voxel_millilitres(found.header.get_best_affine())
         rows = []
         for name in self._model.bundle.outputs:
             voxels = int(np.count_nonzero(labels_to_region(found.labels, self._model.regions[name])))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from medgantry.errors import Mismatch
+from medgantry.millilitres import voxel_millilitres
 
 _LEAST_VOXELS = 100
 """Of a region in the source, below which resampling may make it vanish."""
@@ -38,8 +39,8 @@ def check_label(
         return
     image = nibabel.load(source)
     codes = np.asanyarray(image.dataobj)
-    voxel_ml = _voxel_ml(image.affine)
-    made_ml = _voxel_ml(np.asarray(affine, dtype=np.float64))
+    voxel_ml = voxel_millilitres(image.affine)
+    made_ml = voxel_millilitres(np.asarray(affine, dtype=np.float64))
     for index, name in enumerate(outputs):
         if name not in regions:
             continue
@@ -53,7 +54,3 @@ def check_label(
                 "The bundle reads other label codes than the source has: write the source's labels with the codes that "
                 "the bundle's label transform expects.",
             )
-
-
-def _voxel_ml(affine: np.ndarray) -> float:
-    return float(abs(np.linalg.det(affine[:3, :3]))) / 1000

@@ -19,6 +19,7 @@ from medgantry.evaluation.segmentation.surface_distance import compare_surfaces
 from medgantry.evaluation.segmentation.threshold import ThresholdBaseline
 from medgantry.inference import Segmenter
 from medgantry.inference.label_map import labels_to_region
+from medgantry.millilitres import voxel_millilitres
 
 _TOLERANCE_MM = 2.0
 """Of the normalised surface distance, where the bundle's metadata do not say `surface_tolerance_mm`."""
@@ -58,7 +59,7 @@ class SegmentationJudge:
             blank = self._regions(self._untrained, self._untrained.predict_case(item).labels)
             self._threshold.add(self._volumes(item), references)
         spacing_mm = [float(size) for size in nibabel.affines.voxel_sizes(affine)]
-        millilitres = float(abs(np.linalg.det(affine[:3, :3]))) / 1000
+        millilitres = voxel_millilitres(affine)
         rows = []
         for name in self._names:
             surfaces = compare_surfaces(
