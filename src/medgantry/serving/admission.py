@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from medgantry.serving.limits import Limits
-from medgantry.serving.metrics import QUEUED, RUNNING, Stages
+from medgantry.serving.metrics import QUEUED, RUNNING
 from medgantry.serving.refusals import Refused
+from medgantry.stages import stage
 
 
 class Admission:
@@ -37,9 +38,9 @@ class Admission:
             self._inside -= 1
 
     @asynccontextmanager
-    async def turn(self, stages: Stages) -> AsyncIterator[None]:
+    async def turn(self) -> AsyncIterator[None]:
         """A turn of the model."""
-        with QUEUED.track_inprogress(), stages.timed("queue"):
+        with QUEUED.track_inprogress(), stage("queue"):
             await self._free.acquire()
         try:
             with RUNNING.track_inprogress():

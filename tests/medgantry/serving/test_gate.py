@@ -10,7 +10,6 @@ from medgantry.errors import InvalidInput
 from medgantry.serving.admission import Admission
 from medgantry.serving.gate import Gate
 from medgantry.serving.limits import Limits
-from medgantry.serving.metrics import Stages
 from medgantry.serving.refusals import Refused
 
 LIMITS = Limits(request_mib=1, concurrency=1, queue=1, body_seconds=1)
@@ -103,7 +102,7 @@ def test_turns_are_taken_one_after_another_and_counted():
         admission, order = Admission(Limits(concurrency=1)), []
 
         async def work(number):
-            async with admission.turn(Stages("m")):
+            async with admission.turn():
                 order.append(f"in {number}")
                 assert REGISTRY.get_sample_value("medgantry_running_requests") == 1
                 await asyncio.sleep(0.01)
