@@ -76,7 +76,7 @@ class HttpServer:
         base: Its address, `http(s)://host[:port]/path`.
         name: What messages call it, such as `The DICOMweb server`.
         login: Sent with every request, and not to another host that it redirects to.
-        patience: Seconds to go on trying while the service does not answer.
+        patience: Seconds to go on trying while the service does not answer, and the longest that one answer is waited for.
 
     Raises:
         InvalidInput: If the address is none, or holds credentials.
@@ -93,7 +93,7 @@ class HttpServer:
             raise InvalidInput(f"An address http(s)://host/path was wanted, got {base!r}.", "Check the URI.")
         self.base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self.name, self.login, self._patience = name, login, patience
-        self._pool = _pool(self.base)
+        self._pool = _pool(self.base, patience)
 
     @contextmanager
     def request(
@@ -169,7 +169,7 @@ class HttpServer:
         """The error for a server that stopped answering."""
         return SourceUnavailable(
             f"{self.name} {self.base} did not answer for {self._patience:.0f} s: {cause}.",
-            "Check the address and that it runs and is reachable, then run the step again.",
+            "Check the address and that it runs and is reachable, then try again.",
         )
 
     def _refused(self, status: int) -> None:
@@ -246,13 +246,13 @@ def _words(cause: BaseException) -> str:
     return {"IncompleteRead": "a transfer ended early"}.get(type(cause).__name__, type(cause).__name__)
 
 
-def _pool(base: str) -> urllib3.PoolManager:
+def _pool(base: str, patience: float) -> urllib3.PoolManager:
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
     if bundle and not os.path.exists(bundle):
         raise InvalidInput(f"There is no file of certificates {bundle}.", "Correct REQUESTS_CA_BUNDLE.")
     settings: dict[str, Any] = {
         "maxsize": _PARALLEL,
-        "timeout": urllib3.Timeout(connect=10, read=120),
+        "timeout": urllib3.Timeout(connect=min(10, patience), read=min(120, patience)),
         "ssl_context": ssl.create_default_context(cafile=bundle),
     }
     parts = urlsplit(base)
