@@ -77,12 +77,21 @@ class HttpServer:
         name: What messages call it, such as `The DICOMweb server`.
         login: Sent with every request, and not to another host that it redirects to.
         patience: Seconds to go on trying while the service does not answer, and the longest that one answer is waited for.
+        follow: Whether to go where it redirects; not for who may talk to this address alone.
 
     Raises:
         InvalidInput: If the address is none, or holds credentials.
     """
 
-    def __init__(self, base: str, *, name: str, login: Login, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        base: str,
+        *,
+        name: str,
+        login: Login,
+        patience: float = PATIENCE_SECONDS,
+        follow: bool = True,
+    ) -> None:
         parts = urlsplit(base)
         if parts.username or parts.password:
             raise InvalidInput(
@@ -92,7 +101,7 @@ class HttpServer:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InvalidInput(f"An address http(s)://host/path was wanted, got {base!r}.", "Check the URI.")
         self.base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-        self.name, self.login, self._patience = name, login, patience
+        self.name, self.login, self._patience, self._follow = name, login, patience, follow
         self._pool = _pool(self.base, patience)
 
     @contextmanager
@@ -129,7 +138,7 @@ class HttpServer:
                 body=body,
                 headers={**self.login.headers, **(headers or {})},
                 preload_content=False,
-                redirect=body is None,
+                redirect=self._follow and body is None,
                 retries=urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=5),
             )
             if response.status in _BUSY and response.status not in accept:
@@ -173,6 +182,11 @@ class HttpServer:
         )
 
     def _refused(self, status: int) -> None:
+        if 300 <= status < 400:
+            raise InvalidInput(
+                f"{self.name} {self.base} redirects to another address ({status}), which is not followed.",
+                "Use the address that it redirects to, if that is one to be trusted.",
+            )
         if status in (401, 403):
             what = "the login" if self.login.headers else "a request without login"
             raise InvalidInput(f"{self.name} {self.base} refused {what} ({status}).", self.login.remedy)

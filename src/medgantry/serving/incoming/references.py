@@ -112,7 +112,8 @@ def _fetch_series(uri: str, folder: Path, limits: Limits) -> None:
             f"{uri[:200]} names no series.",
             "It ends in /studies/<study>/series/<series> or /studies/<study>.",
         )
-    server = DicomWeb(base, patience=_PATIENCE_SECONDS)
+    # Allowed is what lies below an address, and where that one redirects was never looked at.
+    server = DicomWeb(base, patience=_PATIENCE_SECONDS, follow=False)
     folder.mkdir()
     taken = 0
     files = server.retrieve(study, series or _only_images(server, study), folder)
