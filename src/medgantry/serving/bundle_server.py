@@ -1,9 +1,9 @@
 """A served model behind KServe's protocols."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -82,8 +82,7 @@ class BundleServer(Model):  # type: ignore[misc]
         began, status = time.monotonic(), 500
         try:
             with Stages.counted(self.name) as stages:
-                async with self._admission.turn():
-                    answered = await asyncio.to_thread(self._answered, payload, stages)
+                answered = await self._admission.in_turn(partial(self._answered, payload, stages))
             status = 200
             return answered
         except (StoreUnavailable, SourceUnavailable) as error:
