@@ -106,7 +106,7 @@ def _handler(double: HttpDouble, answer: Callable[[Request], Reply]) -> type[Bas
             finally:
                 double.note(request, -1)
 
-        do_POST = do_GET
+        do_HEAD = do_POST = do_GET
 
         def _send(self, reply: Reply) -> None:
             self.send_response(reply.status)
@@ -117,7 +117,8 @@ def _handler(double: HttpDouble, answer: Callable[[Request], Reply]) -> type[Bas
             else:
                 self.send_header("Connection", "close")
             self.end_headers()
-            self.wfile.write(reply.body if reply.cut is None else reply.body[: reply.cut])
+            if self.command != "HEAD":
+                self.wfile.write(reply.body if reply.cut is None else reply.body[: reply.cut])
             if reply.cut is not None or not reply.length:
                 self.close_connection = True
 

@@ -66,6 +66,12 @@ class Orthanc:
         self.kill()  # nobody needs its data any more
 
     @property
+    def pid(self) -> int:
+        """Of the server's process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def dicomweb(self) -> str:
         """Address of its DICOMweb service."""
         return f"http://127.0.0.1:{self.http_port}/dicom-web"

@@ -11,6 +11,7 @@ from medgantry.errors import InvalidBundle, InvalidInput
 from medgantry.inference.loaded_network import LoadedNetwork
 from medgantry.inference.postprocessing import scores_only
 from medgantry.inference.running_mean import RunningMean
+from medgantry.stages import stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,8 @@ class Classifier:
                 f"The network must give {len(names)} finite numbers, one per class of {names}; it gave "
                 f"{tuple(logits.shape)}: {logits.flatten()[:10].tolist()}."
             )
-        probabilities = torch.as_tensor(self._postprocessing({"pred": logits})["pred"]).double()
+        with stage("inverse"):
+            probabilities = torch.as_tensor(self._postprocessing({"pred": logits})["pred"]).double()
         if not torch.allclose(probabilities.sum(), torch.ones((), dtype=torch.float64), atol=1e-3):
             # A bundle whose post-processing only names the most probable class leaves them as they were.
             probabilities = torch.softmax(logits.double(), dim=0)

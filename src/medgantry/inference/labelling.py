@@ -15,6 +15,7 @@ from medgantry.inference.label_map import most_probable, regions_to_labels
 from medgantry.inference.postprocessing import Postprocessing
 from medgantry.inference.source_grid import source_blocks
 from medgantry.inference.uncertainty import predictive_entropy
+from medgantry.stages import stage
 
 Shape = tuple[int, int, int]
 Labelled = tuple[NDArray[np.uint8], NDArray[np.float32] | None]
@@ -43,6 +44,7 @@ class Labelling:
         self._indices = [self._channels.index(name) for name in self._names]
         self._regions, self._postprocessing, self._bits = regions, postprocessing, bits
 
+    @stage("inverse")
     def label(
         self,
         probabilities: torch.Tensor,

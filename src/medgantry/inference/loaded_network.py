@@ -17,6 +17,7 @@ from medgantry.inference.put_back import with_proved
 from medgantry.inference.running_mean import RunningMean
 from medgantry.inference.test_time_augmentation import every_flip, flipped_answers
 from medgantry.processes import THREADS
+from medgantry.stages import network_pass, stage
 
 
 class LoadedNetwork:
@@ -41,6 +42,8 @@ class LoadedNetwork:
         )
         networks = [network] if untrained_seed is not None else _trained(bundle, network)
         self._networks = [one.to(self.device).eval() for one in networks]
+        for one in self._networks:
+            one.register_forward_pre_hook(_tell_size)
         self.ensemble = bundle.ensemble if untrained_seed is None else None
         self._mirrored = self.ensemble is not None and self.ensemble.test_time_augmentation == "flips"
         self.postprocessing: Compose = part(parser, "postprocessing")
@@ -75,6 +78,7 @@ class LoadedNetwork:
         """
         return self.prepare_item({"image": image})
 
+    @stage("prepare")
     def prepare_item(self, item: Mapping[str, Path | list[Path]]) -> torch.Tensor | MetaTensor:
         """The network's input without the batch axis, of what the bundle's transforms take: `fixed` and `moving`."""
         return self._preprocessing(dict(item))["image"]
@@ -100,11 +104,18 @@ class LoadedNetwork:
                 mean.add(answer)
             yield mean.value
 
+    @stage("network")
     def _output(self, network: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
         batch = torch.as_tensor(image)[None].to(self.device)
         with torch.no_grad(), torch.autocast("cuda", enabled=self._mixed_precision):
             output = self._inferer(batch, network)
         return torch.as_tensor(output)[0].float().cpu()
+
+
+def _tell_size(_: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+    """Before every pass: the inferer alone knows how many windows it lays side by side."""
+    if given:  # a bundle's own inferer may name its arguments
+        network_pass(len(given[0]))
 
 
 def _trained(bundle: Bundle, network: torch.nn.Module) -> list[torch.nn.Module]:

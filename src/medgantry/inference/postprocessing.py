@@ -14,6 +14,7 @@ from monai.transforms import Activationsd, AsDiscreted, Compose, Invertd, SaveCl
 
 from medgantry.errors import InvalidBundle
 from medgantry.inference.put_back import Discrete, PutBack
+from medgantry.stages import stage
 from medgantry.transforms.flattened import flattened
 
 PRED = "pred"
@@ -32,6 +33,7 @@ class Postprocessing:
     threshold: float = 0.5
     """Of regions' probabilities, where the bundle does not put its answer back itself."""
 
+    @stage("inverse")
     def activate(self, output: torch.Tensor) -> torch.Tensor:
         """Probabilities of a network's output; both (C, ...)."""
         data: Any = {PRED: output}

@@ -16,6 +16,7 @@ from medgantry.errors import InvalidBundle, InvalidInput
 from medgantry.inference.loaded_network import LoadedNetwork
 from medgantry.inference.source_grid import to_source_grid
 from medgantry.registration import warp
+from medgantry.stages import stage
 
 Volume = NDArray[np.floating[Any]]
 _SAME_GRID_MM = 1e-2
@@ -118,10 +119,11 @@ class Registrar:
             raise InvalidInput(
                 f"The network must give finite displacements {(3, *image.shape[1:])}, it gave {found.shape}."
             )
-        affine = np.asarray(image.affine, dtype=np.float64)
-        displacement = Displacement(voxels=_on_source(found, affine, fixed), affine=fixed.affine)
-        voxels = np.asarray(moving.dataobj, dtype=np.float32)
-        return Registration(displacement=displacement, warped=displacement.warp(voxels))
+        with stage("inverse"):
+            affine = np.asarray(image.affine, dtype=np.float64)
+            displacement = Displacement(voxels=_on_source(found, affine, fixed), affine=fixed.affine)
+            voxels = np.asarray(moving.dataobj, dtype=np.float32)
+            return Registration(displacement=displacement, warped=displacement.warp(voxels))
 
 
 def _on_source(

@@ -1,12 +1,16 @@
 """Who is let in: some requests at a time, some more that wait, and the others are told so at once."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from medgantry.serving.limits import Limits
-from medgantry.serving.metrics import QUEUED, RUNNING, Stages
+from medgantry.serving.metrics import QUEUED, RUNNING
 from medgantry.serving.refusals import Refused
+from medgantry.stages import stage
+
+T = TypeVar("T")
 
 
 class Admission:
@@ -36,13 +40,22 @@ class Admission:
         finally:
             self._inside -= 1
 
-    @asynccontextmanager
-    async def turn(self, stages: Stages) -> AsyncIterator[None]:
-        """A turn of the model."""
-        with QUEUED.track_inprogress(), stages.timed("queue"):
+    async def in_turn(self, work: Callable[[], T]) -> T:
+        """Do work in a thread when its turn comes.
+
+        A thread cannot be stopped: when the client goes away, its turn and its place are taken until the work is done.
+        """
+        with QUEUED.track_inprogress(), stage("queue"):
             await self._free.acquire()
         try:
             with RUNNING.track_inprogress():
-                yield
+                working = asyncio.ensure_future(asyncio.to_thread(work))
+                try:
+                    return await asyncio.shield(working)
+                except asyncio.CancelledError:
+                    await asyncio.gather(working, return_exceptions=True)
+                    raise
+                finally:
+                    del working  # or its error and this frame hold each other, and the request with them
         finally:
             self._free.release()

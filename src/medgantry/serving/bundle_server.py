@@ -1,9 +1,9 @@
 """A served model behind KServe's protocols."""
 
-import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,13 +17,14 @@ from medgantry.monitoring.request_log import RequestLog
 from medgantry.serving import protocol_v1, protocol_v2
 from medgantry.serving.admission import Admission
 from medgantry.serving.answers.choose import answers_of
-from medgantry.serving.exchange import Answer, Answered, Asked, wanted_outputs
+from medgantry.serving.exchange import Answered, Asked, wanted_outputs
 from medgantry.serving.incoming.content import Receiver
 from medgantry.serving.incoming.references import References
 from medgantry.serving.limits import Limits
 from medgantry.serving.metrics import ANSWERED, Stages
 from medgantry.serving.refusals import BadContent, Refused, TooLarge
 from medgantry.serving.warm_up import warm_up
+from medgantry.stages import stage
 from medgantry.storage import ObjectStore
 from medgantry.storage.folders import copied_hash
 
@@ -78,10 +79,10 @@ class BundleServer(Model):  # type: ignore[misc]
             Refused: If the store or a PACS is away: HTTP 503.
         """
         protocol = "v1" if isinstance(payload, dict) else "grpc" if payload.from_grpc else "v2"
-        stages, began, status = Stages(self.name), time.monotonic(), 500
+        began, status = time.monotonic(), 500
         try:
-            async with self._admission.turn(stages):
-                answered = await asyncio.to_thread(self._answered, payload, stages)
+            with Stages.counted(self.name) as stages:
+                answered = await self._admission.in_turn(partial(self._answered, payload, stages))
             status = 200
             return answered
         except (StoreUnavailable, SourceUnavailable) as error:
@@ -104,16 +105,31 @@ class BundleServer(Model):  # type: ignore[misc]
         self, payload: InferRequest | dict[str, Any], stages: Stages
     ) -> InferResponse | dict[str, Any]:
         with TemporaryDirectory(prefix="medgantry-request-") as name:
-            scratch = Path(name)
-            if isinstance(payload, dict):
-                asked = protocol_v1.read_requests(payload, self.answers)
-                found = [self._answer(one, scratch / str(number), stages) for number, one in enumerate(asked)]
-                return {"predictions": [protocol_v1.write_answer(one) for one in found]}
-            asked_v2 = protocol_v2.read_request(payload)
-            answer = self._answer(asked_v2, scratch / "0", stages)
-            with stages.timed("write"):
-                outputs = protocol_v2.write_answer(answer, asked_v2, payload, self._references)
-        return InferResponse(
+            with stage("answer"):
+                if isinstance(payload, dict):
+                    answer, found = self._answer_v1(payload, Path(name))
+                else:
+                    answer, found = self._answer_v2(payload, Path(name))
+            if self._log:
+                with stage("observe"):
+                    for each in found:
+                        self._note("answered", stages.seconds["answer"], _observed(each))
+        return answer
+
+    def _answer_v1(self, payload: dict[str, Any], scratch: Path) -> tuple[dict[str, Any], Sequence[Answered]]:
+        with stage("read"):
+            asked = protocol_v1.read_requests(payload, self.answers)
+        found = [self._apply(one, scratch / str(number)) for number, one in enumerate(asked)]
+        with stage("write"):
+            return {"predictions": [protocol_v1.write_answer(one.outputs) for one in found]}, found
+
+    def _answer_v2(self, payload: InferRequest, scratch: Path) -> tuple[InferResponse, Sequence[Answered]]:
+        with stage("read"):
+            asked = protocol_v2.read_request(payload)
+        found = self._apply(asked, scratch / "0")
+        with stage("write"):
+            outputs = protocol_v2.write_answer(found.outputs, asked, payload, self._references)
+        response = InferResponse(
             response_id=payload.id or "",
             model_name=self.name,
             model_version=self._release,
@@ -121,15 +137,15 @@ class BundleServer(Model):  # type: ignore[misc]
             use_binary_outputs=payload.use_binary_outputs,
             requested_outputs=payload.request_outputs,
         )
+        return response, [found]
 
-    def _answer(self, asked: Asked, scratch: Path, stages: Stages) -> Answer:
+    def _apply(self, asked: Asked, scratch: Path) -> Answered:
         wanted = wanted_outputs(asked, self.answers)
         if asked.output_prefix:
             self._references.check_target(asked.output_prefix)
         scratch.mkdir()
         try:
-            with stages.timed("answer"):
-                found = self.answers.answer(asked, wanted, scratch)
+            return self.answers.answer(asked, wanted, scratch)
         except MedgantryError:
             raise
         except (MemoryError, torch.OutOfMemoryError) as error:
@@ -138,10 +154,6 @@ class BundleServer(Model):  # type: ignore[misc]
             # Neither the client nor the log gets its text, which may name a patient.
             _LOG.error("A request failed with %s", type(error).__name__)
             raise _Failed(type(error).__name__) from None
-        if self._log:
-            with stages.timed("observe"):
-                self._note("answered", stages.seconds["answer"], _observed(found))
-        return found.outputs
 
     def _note(self, status: Status, seconds: float, facts: Mapping[str, Any]) -> None:
         if self._log:

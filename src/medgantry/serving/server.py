@@ -1,5 +1,6 @@
 """KServe's server with our limits: REST and gRPC on one address."""
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,9 +9,10 @@ import fastapi
 import kserve.model_server
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
-from grpc import StatusCode, aio
+from grpc import StatusCode, aio, stream_unary_rpc_method_handler
 from kserve import ModelServer
-from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc
+from kserve.protocol.grpc.grpc_predict_v2_pb2 import ModelInferRequest, ModelInferResponse
+from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
 from kserve.protocol.grpc.server import GRPCServer
 from kserve.protocol.grpc.servicer import InferenceServicer
@@ -25,9 +27,12 @@ from medgantry.serving.refusals import BadContent, Refused
 _STATUS = {
     429: StatusCode.RESOURCE_EXHAUSTED,
     503: StatusCode.UNAVAILABLE,
+    408: StatusCode.DEADLINE_EXCEEDED,
     413: StatusCode.RESOURCE_EXHAUSTED,
 }
 """gRPC's words for HTTP's; others are INVALID_ARGUMENT."""
+_SPARE = 4
+"""gRPC calls beside those that are answered or wait: to refuse them, and to tell of health and metadata."""
 
 
 def make_server(port: int, grpc_port: int, limits: Limits) -> ModelServer:
@@ -113,6 +118,8 @@ class _Statuses(ExceptionToStatusInterceptor):  # type: ignore[misc]
         self, ex: Exception, request_or_iterator: Any, context: Any, method_name: str
     ) -> None:
         if isinstance(ex, Refused | BadContent):
+            # gRPC keeps what ended a call until the garbage is collected; its frames hold the request.
+            ex.__traceback__ = ex.__cause__ = ex.__context__ = None
             await context.abort(_STATUS.get(ex.status, StatusCode.INVALID_ARGUMENT), str(ex))
         await super().handle_exception(ex, request_or_iterator, context, method_name)
 
@@ -120,18 +127,36 @@ class _Statuses(ExceptionToStatusInterceptor):  # type: ignore[misc]
 class _Admitted(InferenceServicer):  # type: ignore[misc]
     """KServe's, for those who are let in."""
 
-    def __init__(self, data_plane: Any, extension: Any, admission: Admission) -> None:
+    def __init__(self, data_plane: Any, extension: Any, limits: Limits, admission: Admission) -> None:
         super().__init__(data_plane, extension)
-        self._admission = admission
+        self._limits, self._admission = limits, admission
 
-    async def ModelInfer(self, request: Any, context: Any) -> Any:
+    def register(self, server: aio.Server) -> None:
+        """Answer at a server. ModelInfer is read as a stream of one message, as others are whole in memory before we see them."""
+        add_GRPCInferenceServiceServicer_to_server(self, server)
+        infer = stream_unary_rpc_method_handler(
+            self._infer, ModelInferRequest.FromString, ModelInferResponse.SerializeToString
+        )
+        server.add_registered_method_handlers("inference.GRPCInferenceService", {"ModelInfer": infer})
+
+    async def _infer(self, _: Any, context: Any) -> Any:
         async with self._admission.admitted():
-            return await super().ModelInfer(request, context)
+            return await self.ModelInfer(await self._message(context), context)
+
+    async def _message(self, context: Any) -> Any:
+        seconds = self._limits.body_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                message = await context.read()
+        except TimeoutError:
+            raise Refused(408, f"The message did not arrive within {seconds} s.") from None
+        if message is aio.EOF:
+            raise BadContent(400, "A message was wanted, none came.")
+        return message
 
 
 def make_grpc(data_plane: Any, extension: Any, limits: Limits, admission: Admission) -> aio.Server:
     """A gRPC server without a port yet."""
-    # A message is whole in memory before we see it: no more of them than may wait, and one in hand to refuse.
     server = aio.server(
         ThreadPoolExecutor(max_workers=2),
         interceptors=(_Statuses(),),
@@ -139,9 +164,7 @@ def make_grpc(data_plane: Any, extension: Any, limits: Limits, admission: Admiss
             ("grpc.max_send_message_length", -1),
             ("grpc.max_receive_message_length", limits.request_bytes),
         ],
-        maximum_concurrent_rpcs=limits.concurrency + limits.queue + 4,
+        maximum_concurrent_rpcs=limits.concurrency + limits.queue + _SPARE,
     )
-    grpc_predict_v2_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
-        _Admitted(data_plane, extension, admission), server
-    )
+    _Admitted(data_plane, extension, limits, admission).register(server)
     return server

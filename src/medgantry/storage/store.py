@@ -24,7 +24,7 @@ import tenacity
 import urllib3
 from minio import Minio
 from minio.credentials import Credentials
-from minio.error import S3Error
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from minio.helpers import check_bucket_name
 from minio.signer import sign_v4_s3
 from minio.sse import Sse, SseKMS, SseS3
@@ -74,7 +74,7 @@ class ObjectStore:
         credentials: None for anonymous access to a public bucket.
         region: The region that requests are signed for.
         sse: `AES256`, `aws:kms:<key id>` or empty: sent with every PUT.
-        patience: Seconds to go on retrying while the server does not answer.
+        patience: Seconds to go on retrying while the server does not answer, and the longest that one answer is waited for.
 
     Raises:
         InvalidInput: If no bucket can have this name.
@@ -103,7 +103,7 @@ class ObjectStore:
         self._sse = _parse_sse(sse)
         self._http = urllib3.PoolManager(
             maxsize=2 * PARALLEL_RANGES,
-            timeout=urllib3.Timeout(connect=10, read=120),
+            timeout=urllib3.Timeout(connect=min(10, patience), read=min(120, patience)),
             retries=False,  # we retry whole operations, with more patience
         )
         self._client = Minio(
@@ -117,11 +117,12 @@ class ObjectStore:
         )
 
     @classmethod
-    def from_environment(cls, uri: str | None = None) -> "ObjectStore":
+    def from_environment(cls, uri: str | None = None, *, patience: float = PATIENCE_SECONDS) -> "ObjectStore":
         """The store that the environment names.
 
         Args:
             uri: `s3://bucket[/prefix]` on the same server; `MEDGANTRY_STORE` by default.
+            patience: Seconds to go on retrying while the server does not answer.
 
         Raises:
             InvalidInput: If a variable is missing, by name.
@@ -139,6 +140,7 @@ class ObjectStore:
             ),
             region=os.environ.get("MEDGANTRY_S3_REGION", "us-east-1"),
             sse=os.environ.get("MEDGANTRY_S3_SSE", ""),
+            patience=patience,
         )
 
     def uri(self, key: str) -> str:
@@ -377,6 +379,13 @@ class ObjectStore:
                 f"{self._endpoint} refused: {error.code} {error.message} ({error.resource}).",
                 "Check credentials and the bucket's policy.",
             ) from error
+        except MinioException as error:
+            if _is_temporary(error):
+                raise self._unavailable(error) from error
+            raise InvalidInput(
+                f"{self._endpoint} does not answer as an S3 server does: {str(error)[:300]}.",
+                "Check MEDGANTRY_S3_ENDPOINT.",
+            ) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             if not _is_temporary(error):
                 raise
@@ -384,8 +393,8 @@ class ObjectStore:
 
     def _unavailable(self, error: Exception) -> StoreUnavailable:
         return StoreUnavailable(
-            f"The object store {self._endpoint} did not answer for {self._patience:.0f} s: {error}.",
-            "Check that it runs and is reachable, then repeat the command: finished work is kept.",
+            f"The object store {self._endpoint} did not answer for {self._patience:.0f} s: {str(error)[:300]}.",
+            "Check that it runs and is reachable, then try again: finished work is kept.",
         )
 
 
@@ -404,6 +413,11 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
 def _is_temporary(error: BaseException) -> bool:
     if isinstance(error, S3Error):
         return error.code in _TEMPORARY_CODES or (error.response is not None and error.response.status >= 500)
+    # Without a body of S3's own: to HEAD, or from what stands before the store.
+    if isinstance(error, ServerError):
+        return int(error.status_code) >= 500
+    if isinstance(error, InvalidResponseError):
+        return int(error._code) >= 500  # it tells the status nowhere else
     return isinstance(error, urllib3.exceptions.HTTPError | ConnectionError | TimeoutError)
 
 

@@ -1,6 +1,9 @@
 """Who is let in, and what of a request is never read."""
 
 import asyncio
+import threading
+import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +13,6 @@ from medgantry.errors import InvalidInput
 from medgantry.serving.admission import Admission
 from medgantry.serving.gate import Gate
 from medgantry.serving.limits import Limits
-from medgantry.serving.metrics import Stages
 from medgantry.serving.refusals import Refused
 
 LIMITS = Limits(request_mib=1, concurrency=1, queue=1, body_seconds=1)
@@ -102,16 +104,48 @@ def test_turns_are_taken_one_after_another_and_counted():
     async def main():
         admission, order = Admission(Limits(concurrency=1)), []
 
-        async def work(number):
-            async with admission.turn(Stages("m")):
-                order.append(f"in {number}")
-                assert REGISTRY.get_sample_value("medgantry_running_requests") == 1
-                await asyncio.sleep(0.01)
-                order.append(f"out {number}")
+        def work(number):
+            order.append(f"in {number}")
+            assert REGISTRY.get_sample_value("medgantry_running_requests") == 1
+            time.sleep(0.01)
+            order.append(f"out {number}")
 
-        await asyncio.gather(*(work(number) for number in range(3)))
+        await asyncio.gather(*(admission.in_turn(partial(work, number)) for number in range(3)))
         assert order == [f"{word} {number}" for number in range(3) for word in ("in", "out")]
         assert REGISTRY.get_sample_value("medgantry_queued_requests") == 0
+
+    asyncio.run(main())
+
+
+def test_who_goes_away_leaves_no_work_behind_that_nobody_counts():
+    async def main():
+        admission, started, go = (
+            Admission(Limits(concurrency=1, queue=1)),
+            threading.Event(),
+            threading.Event(),
+        )
+
+        def work():
+            started.set()
+            assert go.wait(60)
+
+        async def request():
+            async with admission.admitted():
+                await admission.in_turn(work)
+
+        gone = asyncio.create_task(request())
+        assert await asyncio.to_thread(started.wait, 60)
+        started.clear()
+        gone.cancel()
+        second = asyncio.create_task(request())
+        await asyncio.sleep(0.1)
+        assert (gone.done(), started.is_set()) == (False, False), "the turn is taken while its thread works"
+        with pytest.raises(Refused):
+            await request()
+        go.set()
+        await second
+        assert gone.cancelled()
+        assert REGISTRY.get_sample_value("medgantry_running_requests") == 0
 
     asyncio.run(main())
 

@@ -2,6 +2,7 @@ import hashlib
 import random
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from medgantry.errors import InvalidInput, ObjectMissing, PreconditionFailed, St
 from medgantry.storage import ObjectStore, fetch_folder, folder_exists, publish_folder
 from medgantry.storage import store as store_module
 from pipelines.runners.stack import Stack
+from tests.http_double import HttpDouble, Reply
 
 
 def test_what_was_put_is_read(store: ObjectStore) -> None:
@@ -149,6 +151,27 @@ def test_a_store_that_is_away_is_waited_for_then_named() -> None:
         with pytest.raises(StoreUnavailable, match=f"127.0.0.1:{port}"):
             operation()
         assert 0.5 < time.monotonic() - began < 30
+
+
+def test_a_gateway_that_answers_in_the_stores_place_is_no_store() -> None:
+    page = {"headers": {"Content-Type": "text/html"}, "body": b"<html>Sorry.</html>"}
+    statuses = [503]
+    with HttpDouble(lambda _: Reply(status=statuses[0], **page)) as double:  # type: ignore[arg-type]
+        store = ObjectStore(
+            endpoint=double.url.removeprefix("http://"), bucket="bucket", tls=False, patience=0.5
+        )
+        operations: list[Callable[[], object]] = [
+            lambda: store.stat("x"),
+            lambda: store.get_bytes("x"),
+            lambda: store.put_bytes("x", b"x"),
+        ]
+        for operation in operations:
+            with pytest.raises(StoreUnavailable, match="Check that it runs"):
+                operation()
+        assert len(double.requests) > len(operations), "it was tried again"
+        statuses[0] = 404
+        with pytest.raises(InvalidInput, match="as an S3 server does"):
+            store.get_bytes("x")
 
 
 def test_a_missing_variable_is_named(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,12 +65,15 @@ class DicomWeb:
         base: Its address, below which `studies` is.
         patience: Seconds to go on trying while it does not answer.
         page: Results asked for at a time.
+        follow: Whether to go where it redirects.
 
     Raises:
         InvalidInput: If the address is none, or holds credentials.
     """
 
-    def __init__(self, base: str, *, patience: float = PATIENCE_SECONDS, page: int = PAGE) -> None:
+    def __init__(
+        self, base: str, *, patience: float = PATIENCE_SECONDS, page: int = PAGE, follow: bool = True
+    ) -> None:
         login = Login(
             token=os.environ.get("MEDGANTRY_DICOMWEB_TOKEN", ""),
             username=os.environ.get("MEDGANTRY_DICOMWEB_USERNAME", ""),
@@ -78,7 +81,9 @@ class DicomWeb:
             remedy="Set MEDGANTRY_DICOMWEB_TOKEN, or MEDGANTRY_DICOMWEB_USERNAME and MEDGANTRY_DICOMWEB_PASSWORD, "
             "to a login that may read there.",
         )
-        self._server = HttpServer(base, name="The DICOMweb server", login=login, patience=patience)
+        self._server = HttpServer(
+            base, name="The DICOMweb server", login=login, patience=patience, follow=follow
+        )
         self._page = page
 
     @property

@@ -76,13 +76,22 @@ class HttpServer:
         base: Its address, `http(s)://host[:port]/path`.
         name: What messages call it, such as `The DICOMweb server`.
         login: Sent with every request, and not to another host that it redirects to.
-        patience: Seconds to go on trying while the service does not answer.
+        patience: Seconds to go on trying while the service does not answer, and the longest that one answer is waited for.
+        follow: Whether to go where it redirects; not for who may talk to this address alone.
 
     Raises:
         InvalidInput: If the address is none, or holds credentials.
     """
 
-    def __init__(self, base: str, *, name: str, login: Login, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        base: str,
+        *,
+        name: str,
+        login: Login,
+        patience: float = PATIENCE_SECONDS,
+        follow: bool = True,
+    ) -> None:
         parts = urlsplit(base)
         if parts.username or parts.password:
             raise InvalidInput(
@@ -92,8 +101,8 @@ class HttpServer:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InvalidInput(f"An address http(s)://host/path was wanted, got {base!r}.", "Check the URI.")
         self.base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-        self.name, self.login, self._patience = name, login, patience
-        self._pool = _pool(self.base)
+        self.name, self.login, self._patience, self._follow = name, login, patience, follow
+        self._pool = _pool(self.base, patience)
 
     @contextmanager
     def request(
@@ -129,7 +138,7 @@ class HttpServer:
                 body=body,
                 headers={**self.login.headers, **(headers or {})},
                 preload_content=False,
-                redirect=body is None,
+                redirect=self._follow and body is None,
                 retries=urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=5),
             )
             if response.status in _BUSY and response.status not in accept:
@@ -169,10 +178,15 @@ class HttpServer:
         """The error for a server that stopped answering."""
         return SourceUnavailable(
             f"{self.name} {self.base} did not answer for {self._patience:.0f} s: {cause}.",
-            "Check the address and that it runs and is reachable, then run the step again.",
+            "Check the address and that it runs and is reachable, then try again.",
         )
 
     def _refused(self, status: int) -> None:
+        if 300 <= status < 400:
+            raise InvalidInput(
+                f"{self.name} {self.base} redirects to another address ({status}), which is not followed.",
+                "Use the address that it redirects to, if that is one to be trusted.",
+            )
         if status in (401, 403):
             what = "the login" if self.login.headers else "a request without login"
             raise InvalidInput(f"{self.name} {self.base} refused {what} ({status}).", self.login.remedy)
@@ -246,13 +260,13 @@ def _words(cause: BaseException) -> str:
     return {"IncompleteRead": "a transfer ended early"}.get(type(cause).__name__, type(cause).__name__)
 
 
-def _pool(base: str) -> urllib3.PoolManager:
+def _pool(base: str, patience: float) -> urllib3.PoolManager:
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
     if bundle and not os.path.exists(bundle):
         raise InvalidInput(f"There is no file of certificates {bundle}.", "Correct REQUESTS_CA_BUNDLE.")
     settings: dict[str, Any] = {
         "maxsize": _PARALLEL,
-        "timeout": urllib3.Timeout(connect=10, read=120),
+        "timeout": urllib3.Timeout(connect=min(10, patience), read=min(120, patience)),
         "ssl_context": ssl.create_default_context(cafile=bundle),
     }
     parts = urlsplit(base)

@@ -19,6 +19,7 @@ from medgantry.monitoring.case_statistics import CaseStatistics, photo_statistic
 from medgantry.serving.exchange import Answer, Answered, Asked, Described, Given
 from medgantry.serving.incoming.content import Receiver
 from medgantry.serving.incoming.volumes import observe, receive_volume
+from medgantry.stages import stage
 
 PHOTO = "image"
 """The input's name where it is a photo."""
@@ -57,7 +58,10 @@ class ClassificationAnswers:
 
     def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answered:
         """Classify one case."""
-        item, seen = self._photo_item(asked, scratch) if self._photos else self._volume_item(asked, scratch)
+        with stage("read"):
+            item, seen = (
+                self._photo_item(asked, scratch) if self._photos else self._volume_item(asked, scratch)
+            )
         found = self._model.predict_case(item)
         answer: Answer = {
             "class": [found.answer],

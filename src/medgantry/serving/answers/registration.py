@@ -8,6 +8,7 @@ from medgantry.inference.registrar import Registrar
 from medgantry.serving.exchange import Answered, Asked, Described, FileAnswer
 from medgantry.serving.incoming.content import Receiver
 from medgantry.serving.incoming.volumes import observe, receive_volume
+from medgantry.stages import stage
 
 _PAIR = ("fixed", "moving")
 
@@ -39,13 +40,15 @@ class RegistrationAnswers:
     def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answered:
         """Register one pair."""
         given = asked.by_name(_PAIR)
-        received = {name: receive_volume(given[name], self._receiver, scratch) for name in _PAIR}
+        with stage("read"):
+            received = {name: receive_volume(given[name], self._receiver, scratch) for name in _PAIR}
         found = self._model.predict_case({name: Path(each.file.uri) for name, each in received.items()})
         files = {
             "displacement_nifti": scratch / "displacement.nii.gz",
             "warped_nifti": scratch / "warped.nii.gz",
         }
-        found.save(*files.values())
+        with stage("write"):
+            found.save(*files.values())
         return Answered(
             outputs={name: FileAnswer(paths=[files[name]]) for name in wanted},
             observe=lambda: observe(list(received.values())),

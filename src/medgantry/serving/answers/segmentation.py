@@ -22,6 +22,7 @@ from medgantry.serving.answers.overlay import draw_slices
 from medgantry.serving.exchange import Answer, Answered, Asked, Described, FileAnswer
 from medgantry.serving.incoming.content import Receiver
 from medgantry.serving.incoming.volumes import Received, observe, receive_volume
+from medgantry.stages import stage
 
 _DRAWN = {"region_masks_nifti", "overlay_png", "dicom_seg"}
 """Outputs that are made of masks."""
@@ -65,20 +66,23 @@ class SegmentationAnswers:
     def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answered:
         """Segment one case."""
         given = asked.by_name([each.name for each in self.inputs])
-        received = [receive_volume(each, self._receiver, scratch) for each in given.values()]
+        with stage("read"):
+            received = [receive_volume(each, self._receiver, scratch) for each in given.values()]
+            item = bring_case([each.file for each in received], self._model.bundle, scratch)
         if "dicom_seg" in wanted and not received[0].slices:
             raise InvalidInput(
                 "A DICOM Segmentation refers to the slices of a series.", "Send the series, or ask for NIfTI."
             )
-        item = bring_case([each.file for each in received], self._model.bundle, scratch)
         found = self._model.predict_case(item)
-        volumes = region_volumes_ml(found.labels, found.regions, found.header.get_zooms()[:3])
+        with stage("write"):
+            volumes = region_volumes_ml(found.labels, found.regions, found.header.get_zooms()[:3])
+            outputs = self._made(found, volumes, received, wanted, scratch)
 
         def facts() -> dict[str, Any]:
             declared = {name: volumes[name] for name in self._model.regions}
             return {**observe(received), "volumes_ml": declared}
 
-        return Answered(outputs=self._made(found, volumes, received, wanted, scratch), observe=facts)
+        return Answered(outputs=outputs, observe=facts)
 
     @property
     def names(self) -> list[str]:

@@ -12,6 +12,7 @@ from medgantry.features.column import NUMBER, Column
 from medgantry.features.table import ALWAYS, SUBJECT, TIMESTAMP, FeatureTable
 from medgantry.monitoring.case_statistics import CaseStatistics, table_statistics
 from medgantry.serving.exchange import Answered, Asked, Described, Given
+from medgantry.stages import stage
 from medgantry.survival.model import SurvivalModel
 
 _MOST_SUBJECTS = 10_000
@@ -65,7 +66,8 @@ class SurvivalAnswers:
             for number in range(counts.pop())
         ]
         table = FeatureTable(columns=list(self._columns.values()), rows=rows, entries=())
-        found = self._model.predict(table)
+        with stage("network"):
+            found = self._model.predict(table)
         answer = {"risk": found.risk, "days": found.grid, "survival": found.survival}
         outputs = {name: np.asarray(answer[name], dtype=np.float64) for name in wanted}
 

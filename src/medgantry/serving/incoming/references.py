@@ -11,10 +11,10 @@ from medgantry.errors import InvalidInput
 from medgantry.serving.limits import PREFIX, Limits
 from medgantry.serving.refusals import TooLarge
 from medgantry.storage import ObjectStore
-from medgantry.storage.files import locate
+from medgantry.storage.store import split_s3_uri
 
-_PATIENCE_SECONDS = 20.0
-"""A client waits: a PACS that is away is said to be after this."""
+_PATIENCE_SECONDS = 30.0
+"""A client waits: a store or a PACS that is away is said to be after this."""
 _IMAGES = ("CT", "MR", "PT", "NM")
 """Modalities of which a study's only series may be meant."""
 
@@ -49,7 +49,8 @@ class References:
             InvalidInput: If it may not be read, or is neither.
             TooLarge: If it is above the limits.
             ObjectMissing: If the store has no such object.
-            SourceUnavailable: If the PACS does not answer.
+            StoreUnavailable: If it does not answer.
+            SourceUnavailable: If the PACS does not.
         """
         _check(uri, self.sources, "read")
         if uri.startswith("dicomweb+"):
@@ -69,6 +70,7 @@ class References:
 
         Raises:
             InvalidInput: If nothing may be written there.
+            StoreUnavailable: If the store does not answer.
         """
         uri = f"{prefix.rstrip('/')}/{name}"
         self.check_target(prefix)
@@ -86,10 +88,8 @@ class References:
 
 
 def _object(uri: str) -> tuple[ObjectStore, str]:
-    place = locate(uri) if uri.startswith("s3://") else None
-    if not isinstance(place, tuple):
-        raise InvalidInput(f"{uri} is no object of a store; an s3:// URI was wanted.")
-    return place
+    bucket, key = split_s3_uri(uri)
+    return ObjectStore.from_environment(f"s3://{bucket}", patience=_PATIENCE_SECONDS), key
 
 
 def _check(uri: str, allowed: Sequence[str], verb: str) -> None:
@@ -112,7 +112,8 @@ def _fetch_series(uri: str, folder: Path, limits: Limits) -> None:
             f"{uri[:200]} names no series.",
             "It ends in /studies/<study>/series/<series> or /studies/<study>.",
         )
-    server = DicomWeb(base, patience=_PATIENCE_SECONDS)
+    # Allowed is what lies below an address, and where that one redirects was never looked at.
+    server = DicomWeb(base, patience=_PATIENCE_SECONDS, follow=False)
     folder.mkdir()
     taken = 0
     files = server.retrieve(study, series or _only_images(server, study), folder)
