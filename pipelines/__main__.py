@@ -18,6 +18,7 @@ from pipelines.batch_inference import batch_inference
 from pipelines.brain_tumor_segmentation import brain_tumor_segmentation
 from pipelines.deployment import deployment
 from pipelines.drift_report import drift_report
+from pipelines.feature_drift_report import feature_drift_report
 from pipelines.ingest_dicom import ingest_dicom
 from pipelines.lung_registration import lung_registration
 from pipelines.nsclc_survival import nsclc_survival
@@ -39,6 +40,7 @@ PIPELINES: dict[str, BaseComponent] = {
     "brain_tumor_segmentation": brain_tumor_segmentation,
     "deployment": deployment,
     "drift_report": drift_report,
+    "feature_drift_report": feature_drift_report,
     "ingest_dicom": ingest_dicom,
     "lung_registration": lung_registration,
     "nsclc_survival": nsclc_survival,

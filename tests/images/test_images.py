@@ -46,6 +46,7 @@ WORKS = {
         "python -c 'from medgantry.features.store.feast_library import load_feast; load_feast()'",
         "python -c 'import medgantry.features.radiomics.extract, medgantry.survival.train, lifelines, xgboost'",
         "python -c 'import medgantry.survival.evaluation.step, medgantry.registry.survival_loader'",
+        "python -c 'import medgantry.survival.open_step, medgantry.monitoring.feature_step'",
     ),
     "genomics": ("python -m kfp.dsl.executor_main --help", "salmon --version", "fasterq-dump --version"),
 }

@@ -12,10 +12,16 @@ import pytest
 from medgantry.cohort.step import split
 from medgantry.documents import read_document
 from medgantry.ingest.photos.step import ingest_photos
+from medgantry.monitoring.request_log import RequestLog
 from medgantry.phantoms.skin_lesions import write_photos
+from medgantry.serving.answers.survival import SurvivalAnswers
 from medgantry.steps import read_records
 from medgantry.storage import ObjectStore
+from medgantry.survival.model import SurvivalModel
+from medgantry.survival.step import train_survival_step
 from tests.medgantry.monitoring.requests import log_photos
+from tests.medgantry.monitoring.subjects import changed, records
+from tests.medgantry.survival.cohorts import table
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
@@ -35,9 +41,9 @@ class Laptop:
             command, cwd=self.folder, env=environment, capture_output=True, check=False, text=True
         )
 
-    def report(self, **parameters: str) -> dict:
+    def report(self, pipeline: str = "drift_report", **parameters: str) -> dict:
         given = [part for name, value in parameters.items() for part in ("-p", f"{name}={value}")]
-        done = self.call("run", "drift_report", "--json", *given)
+        done = self.call("run", pipeline, "--json", *given)
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
@@ -114,3 +120,26 @@ def test_a_cohorts_path_will_do_on_a_laptop_and_a_wrong_one_is_named(laptop, coh
     wrong = laptop.report(cohort=str(laptop.folder / "nowhere"), model_name="alike")
     assert (wrong["state"], wrong["error"]["step"]) == ("failed", "open_cohort")
     assert "docs/monitoring.md" in wrong["error"]["remedy"]
+
+
+def test_a_model_of_survival_is_compared_with_the_table_that_it_learnt_from(laptop):
+    store, features = ObjectStore.from_environment(), laptop.folder / "features"
+    table(60, seed=1).save(features)
+    settings = '{"folds": 2, "repeats": 1, "inner_folds": 2, "kept": [1], "known_until": "surgery"}'
+    train_survival_step(features, laptop.folder / "model", columns="", settings=settings, seed=0)
+    uri = {item["step"]: item["facts"] for item in read_records(store, "training")}["train_survival"]["uri"]
+    model = SurvivalModel.open(laptop.folder / "model")
+    for name, asked in {
+        "same": table(40, seed=2),
+        "older": changed(table(40, seed=2), clinical__age=2.0),
+    }.items():
+        log = RequestLog(store, name, SurvivalAnswers(model).names)
+        for record in records(model, asked):
+            log.add(record)
+        log.close()
+        document = laptop.report("feature_drift_report", model=uri, features=str(features), model_name=name)
+        assert document["state"] == "succeeded", document["error"]
+        facts = {row["step"]: row["facts"][0] for row in document["steps"]}["report_feature_drift"]
+        assert (facts["requests"], facts["reference_cases"]) == (40, 60)
+        assert ("feature clinical__age" in facts["drifted"]) == (name == "older")
+        assert (facts["drift"] == 1) == (name == "older")

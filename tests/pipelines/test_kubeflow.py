@@ -15,6 +15,7 @@ NEEDED = {
     "brain_tumor_segmentation": {"source": "s3://b/task"},
     "deployment": {"model_name": "m"},
     "drift_report": {"cohort": "s3://b/steps/split_cohort/k", "model_name": "m"},
+    "feature_drift_report": {"model": "s3://b/survival/k", "features": "s3://b/k", "model_name": "m"},
     "ingest_dicom": {"source": "s3://b/archive"},
     "lung_registration": {"source": "s3://b/pairs"},
     "nsclc_survival": {"source": "s3://b/archive", "clinical": "s3://b/c.csv", "expression": "s3://b/e.tsv"},

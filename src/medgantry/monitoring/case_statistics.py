@@ -4,7 +4,7 @@ Nothing here comes from a header's text or a file's name, and no number is that 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from nibabel.affines import voxel_sizes
 from numpy.typing import NDArray
 
 from medgantry.cohort.channels import canonical_channel
+from medgantry.features.column import NUMBER, Column
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 COLOURS = ("red", "green", "blue")
@@ -39,14 +40,16 @@ class ChannelStatistics:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseStatistics:
-    """One input: an image's channels, or a table's numbers."""
+    """One input: an image's channels, or a row of a table."""
 
     channels: Mapping[str, ChannelStatistics] = field(default_factory=dict)
     features: Mapping[str, float] = field(default_factory=dict)
     """Feature name -> number; what is missing is absent."""
+    categories: Mapping[str, str] = field(default_factory=dict)
+    """Feature name -> one of its declared categories; anything else is absent."""
 
     def scalars(self) -> dict[str, float]:
-        """Everything as one number per name.
+        """Everything but categories as one number per name.
 
         An only channel goes without its name: bundles may call it `image` where cohorts call it `CT`.
         """
@@ -56,6 +59,10 @@ class CaseStatistics:
             found |= {f"{prefix}{key}": value for key, value in _scalars(channel).items()}
         return found
 
+    def labels(self) -> dict[str, str]:
+        """Each category under the name that reports give it."""
+        return {f"feature {name}": value for name, value in self.categories.items()}
+
     def document(self) -> dict[str, Any]:
         """As JSON-ready values."""
         return asdict(self)
@@ -64,7 +71,9 @@ class CaseStatistics:
     def from_document(cls, document: Mapping[str, Any]) -> "CaseStatistics":
         """Statistics that `document` wrote."""
         channels = {name: ChannelStatistics(**values) for name, values in document["channels"].items()}
-        return cls(channels=channels, features=document["features"])
+        return cls(
+            channels=channels, features=document["features"], categories=document.get("categories", {})
+        )
 
 
 def volume_statistics(path: Path, channels: Mapping[str, int]) -> dict[str, ChannelStatistics]:
@@ -95,13 +104,26 @@ def photo_statistics(pixels: NDArray[np.uint8]) -> dict[str, ChannelStatistics]:
     return {name: _statistics(pixels[..., index], ()) for index, name in enumerate(COLOURS)}
 
 
-def table_statistics(values: Mapping[str, Any]) -> dict[str, float]:
-    """The finite numbers of a row of features; texts and missing values are left out."""
-    return {
-        name: float(value)
-        for name, value in values.items()
-        if isinstance(value, int | float) and math.isfinite(value)
-    }
+def table_statistics(columns: Iterable[Column], row: Mapping[str, Any]) -> CaseStatistics:
+    """A row's finite numbers and declared categories: no other text, and nothing that is missing.
+
+    Args:
+        columns: Those that count.
+        row: Value per column name.
+    """
+    known = [(column, row.get(column.name)) for column in columns]
+    return CaseStatistics(
+        features={
+            column.name: float(value)
+            for column, value in known
+            if column.kind == NUMBER and isinstance(value, int | float) and math.isfinite(value)
+        },
+        categories={
+            column.name: value
+            for column, value in known
+            if isinstance(value, str) and value in column.categories
+        },
+    )
 
 
 def _statistics(values: NDArray[Any], spacing_mm: Sequence[float]) -> ChannelStatistics:

@@ -1,4 +1,4 @@
-"""One thing held beside its reference: a number, or the class answered."""
+"""One thing held beside its reference: a number, a category, or the class answered."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ from medgantry.statistics.two_samples import (
 
 MISSING = -np.inf
 """A value that an input lacks counts as below all others, so that what ceases to arrive is seen."""
+NO_CATEGORY = "missing"
+"""The same for a category; one that is declared by this name says the same."""
 _SHOWN = {"low": 0.05, "estimate": 0.5, "high": 0.95}
 
 
@@ -70,7 +72,7 @@ class Numbers:
 
 @dataclass(frozen=True, kw_only=True)
 class Classes:
-    """The class answered."""
+    """The class answered, or a category of inputs."""
 
     test: ClassVar[str] = "chi-square"
     name: str
@@ -78,7 +80,7 @@ class Classes:
     requests: NDArray[np.str_]
 
     def sizes(self) -> tuple[int, int]:
-        """Answers on both sides."""
+        """Missing categories counted."""
         return len(self.reference), len(self.requests)
 
     def p_value(self, draws: int) -> float:

@@ -1,9 +1,9 @@
 """Whether a window of requests still looks like the training data.
 
-Each number of an input or an answer is compared by the two-sample Kolmogorov-Smirnov test, the classes answered by
-chi-square, both by permutation where values are few; Holm's correction keeps the chance of any false alarm of a window
-at 5 % at most, however the numbers hang together. That univariate tests with such a correction find shifts as well as
-multivariate ones do is shown by Rabanser, Günnemann and Lipton, Failing Loudly, NeurIPS 2019.
+Each number of an input or an answer is compared by the two-sample Kolmogorov-Smirnov test, categories and the classes
+answered by chi-square, both by permutation where values are few; Holm's correction keeps the chance of any false alarm
+of a window at 5 % at most, however the numbers hang together. That univariate tests with such a correction find shifts
+as well as multivariate ones do is shown by Rabanser, Günnemann and Lipton, Failing Loudly, NeurIPS 2019.
 
 How far a number moved is the Wasserstein distance in standard deviations of the reference, and the total variation
 distance of classes.
@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from medgantry.monitoring.comparison import MISSING, Classes, Comparison, Numbers
+from medgantry.monitoring.comparison import MISSING, NO_CATEGORY, Classes, Comparison, Numbers
 from medgantry.monitoring.observation import Observation
 from medgantry.statistics.arrays import Floats
 from medgantry.statistics.holm import holm
@@ -119,31 +120,41 @@ def find_drift(reference: Sequence[Observation], requests: Sequence[Observation]
 
 
 def _inputs(reference: Sequence[Observation], requests: Sequence[Observation]) -> Iterable[Comparison]:
-    """Every number of any input; one that lacks what the reference knows counts."""
-    before: Rows = [one.inputs for one in reference if one.inputs]
-    now: Rows = [one.inputs for one in requests if one.inputs]
-    known = _names(before)
-    for name in known:
-        yield Numbers(name=name, reference=_all(before, name), requests=_all(now, name))
-    for name in _names(now):
-        if name not in known:
-            yield Numbers(name=name, reference=np.empty(0), requests=_there(now, name))
+    """Every number and category of any input; one that lacks what the reference knows counts."""
+    before, now = ([one for one in side if one.known] for side in (reference, requests))
+    numbers: tuple[Rows, Rows] = [one.inputs for one in before], [one.inputs for one in now]
+    for name in _names(numbers[0]):
+        yield Numbers(name=name, reference=_all(numbers[0], name), requests=_all(numbers[1], name))
+    for name in _new(*numbers):
+        yield Numbers(name=name, reference=np.empty(0), requests=_there(numbers[1], name))
+    categories = [one.categories for one in before], [one.categories for one in now]
+    for name in _names(categories[0]):
+        yield Classes(
+            name=name, reference=_labels(categories[0], name), requests=_labels(categories[1], name)
+        )
+    for name in _new(*categories):
+        there = [row for row in categories[1] if name in row]
+        yield Classes(name=name, reference=np.empty(0, dtype=np.str_), requests=_labels(there, name))
 
 
 def _outputs(reference: Sequence[Observation], requests: Sequence[Observation]) -> Iterable[Comparison]:
-    """What both sides answer; who got no answer does not count."""
+    """What requests are answered with; who got no answer does not count."""
     before: Rows = [one.outputs for one in reference]
     now: Rows = [one.outputs for one in requests]
     for name in _names(now):
-        if name in _names(before):
-            yield Numbers(name=name, reference=_there(before, name), requests=_there(now, name))
+        yield Numbers(name=name, reference=_there(before, name), requests=_there(now, name))
     answers = [np.array([one.answer for one in side if one.answer]) for side in (reference, requests)]
     if all(len(side) for side in answers):
         yield Classes(name=CLASS, reference=answers[0], requests=answers[1])
 
 
-def _names(rows: Rows) -> list[str]:
+def _names(rows: Sequence[Mapping[str, object]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _new(before: Sequence[Mapping[str, object]], now: Sequence[Mapping[str, object]]) -> list[str]:
+    known = set(_names(before))
+    return [name for name in _names(now) if name not in known]
 
 
 def _all(rows: Rows, name: str) -> Floats:
@@ -152,3 +163,7 @@ def _all(rows: Rows, name: str) -> Floats:
 
 def _there(rows: Rows, name: str) -> Floats:
     return np.array([row[name] for row in rows if name in row], dtype=np.float64)
+
+
+def _labels(rows: Sequence[Mapping[str, str]], name: str) -> NDArray[np.str_]:
+    return np.array([row.get(name, NO_CATEGORY) for row in rows])

@@ -50,8 +50,7 @@ class Finding:
     def document(self) -> dict[str, Any]:
         """As JSON-ready values."""
         reference = {
-            "cohort_hash": self.reference.cohort_hash,
-            "split_hash": self.reference.split_hash,
+            "sources": dict(self.reference.sources),
             "cases": len(self.reference.observations),
             "rejected": self.rejected,
             "answers": self.reference.answers,

@@ -8,12 +8,12 @@ import math
 import re
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from medgantry.monitoring.case_statistics import COLOURS, CaseStatistics
-from medgantry.monitoring.observation import Observation
+from medgantry.monitoring.observation import RISK, Observation
 
 Status = Literal["answered", "refused", "failed"]
 _STATUSES = ("answered", "refused", "failed")
@@ -49,7 +49,7 @@ class Record:
         """Why this may not be written, without saying what was found; empty when it may.
 
         Args:
-            names: Channels, features, classes and regions that the model declares.
+            names: As `RequestLog` takes them.
         """
         hashes = [self.release, *self.inputs]
         if not all(_SHA256.fullmatch(value) for value in hashes) or not _ID.fullmatch(self.request_id):
@@ -59,8 +59,9 @@ class Record:
         if self.time.tzinfo is None:
             return "the time has no zone"
         said = {*self.statistics.features, *self.probabilities, *self.volumes_ml}
+        said |= {f"{name}={value}" for name, value in self.statistics.categories.items()}
         if not said <= set(names) or not set(self.statistics.channels) <= {*names, *COLOURS}:
-            return "a channel, feature, class or region is none that the model declares"
+            return "a channel, feature, category, class or region is none that the model declares"
         if not all(isinstance(value, int | float) and math.isfinite(value) for value in self._numbers()):
             return "a number is not finite"
         return ""
@@ -101,4 +102,6 @@ class Record:
     def observation(self) -> Observation:
         """What drift compares."""
         answer = max(self.probabilities, key=self.probabilities.__getitem__, default="")
-        return Observation.of(self.statistics.scalars(), self.volumes_ml, answer)
+        seen = Observation.of(self.statistics.scalars(), self.volumes_ml, answer)
+        risk = {} if self.risk is None else {RISK: self.risk}
+        return replace(seen, categories=self.statistics.labels(), outputs={**seen.outputs, **risk})

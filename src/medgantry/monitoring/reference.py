@@ -1,6 +1,6 @@
 """The `Reference`: what a model was trained on, as numbers that requests are compared with.
 
-reference.json   hashes of cohort and split, and an observation of each case, without its id
+reference.json   hashes of what it is made of, and an observation of each case, without its id
 ledger.parquet   a verdict for each case
 """
 
@@ -42,8 +42,8 @@ _PHOTO = "png"
 class Reference:
     """Training cases as observations."""
 
-    cohort_hash: str
-    split_hash: str
+    sources: Mapping[str, str]
+    """What they come from, such as `cohort` -> its hash; empty where there is none."""
     answers: str
     """What outputs are compared with: `prediction`, `label`, or empty for none."""
     observations: Sequence[Observation]
@@ -104,8 +104,7 @@ def make_reference(cohort: Cohort, folder: Path, record: StepRecord) -> None:
         )
     ledger.write(entries, folder / "ledger.parquet")
     Reference(
-        cohort_hash=cohort.cohort_hash,
-        split_hash=cohort.split_hash,
+        sources={"cohort": cohort.cohort_hash, "split": cohort.split_hash},
         answers=_answers(cohort),
         observations=list(seen.values()),
     ).save(folder)

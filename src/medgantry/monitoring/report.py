@@ -62,7 +62,7 @@ def _summary(finding: Finding) -> list[str]:
             f"{window.since:%Y-%m-%d %H:%M %Z} to {window.until:%Y-%m-%d %H:%M %Z}: <b>{len(window.records)} requests</b> "
             f"with {finding.inputs} different inputs; {_counted(finding.statuses())}."
         ),
-        f"Compared with <b>{len(finding.reference.observations)} training cases</b>, one of each group.",
+        f"Compared with <b>{len(finding.reference.observations)} training cases</b>, one of each group or subject.",
     ]
     if window.lost:
         lines.append(f"<b>{window.lost} requests were not recorded</b> and are missing here.")
@@ -152,8 +152,7 @@ def _reading(finding: Finding) -> list[str]:
 
 def _provenance(finding: Finding) -> list[str]:
     rows = [
-        ["cohort", finding.reference.cohort_hash],
-        ["split", finding.reference.split_hash or "none: all cases count"],
+        *[[name, value or "none: all cases count"] for name, value in finding.reference.sources.items()],
         *[[f"release, {count} requests", release] for release, count in finding.releases().items()],
         ["report's code", code_fingerprint()],
     ]

@@ -44,7 +44,8 @@ class RequestLog:
     Args:
         store: The store.
         model: Name of the deployed model.
-        names: Channels, features, classes and regions that the model declares: no other name is written.
+        names: Channels, features, classes, regions and categories (`feature=category`) that the model declares: no
+            other name is written.
 
     Raises:
         InvalidInput: If the model's name is no part of a key.

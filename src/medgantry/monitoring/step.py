@@ -7,15 +7,12 @@ from tempfile import TemporaryDirectory
 
 from medgantry import ledger
 from medgantry.cohort import Cohort
-from medgantry.monitoring.drift import find_drift
-from medgantry.monitoring.finding import Finding
+from medgantry.monitoring.comparing import compare, tell
 from medgantry.monitoring.period import parse_period
 from medgantry.monitoring.reference import Reference, make_reference, reference_key
-from medgantry.monitoring.report import write_report
 from medgantry.monitoring.request_log import read_requests
-from medgantry.steps import StepRecord, reuse_or_build, run_id, step
+from medgantry.steps import StepRecord, reuse_or_build, step
 from medgantry.storage import ObjectStore
-from medgantry.tracking import TrackedRun
 
 STEP = "report_drift"
 
@@ -44,21 +41,10 @@ def report_drift_step(
         reference, entries = _reference(cohort, store, record)
         made_before, record.reused = record.reused, False  # the comparison never is
         record.verdicts = ledger.counts(entries)
-        requests = window.observations()
-        finding = Finding(
-            model=model_name,
-            window=window,
-            reference=reference,
-            drift=find_drift(reference.observations, requests),
-            inputs=len(requests),
-            rejected=record.verdicts["rejected"],
-        )
-        finding.save(drift)
-        write_report(report, finding)
-        _track(finding, drift, report)
-        record.facts = {
-            **finding.metrics(),
-            "drifted": [feature.name for feature in finding.drift.drifted],
+        rejected = record.verdicts["rejected"]
+        finding = compare(model_name, window, reference, rejected=rejected)
+        tell(finding, record, drift, report)
+        record.facts |= {
             "rejected": [asdict(entry) for entry in entries if entry.verdict == "rejected"][:100],
             "reference_reused": made_before,
         }
@@ -74,12 +60,3 @@ def _reference(
         prefix = f"monitoring/references/{reference_key(cohort)}"
         reuse_or_build(record, store, prefix, folder, lambda made: make_reference(cohort, made, record))
         return Reference.open(folder), ledger.read(folder / "ledger.parquet")
-
-
-def _track(finding: Finding, drift: Path, report: Path) -> None:
-    tracked = TrackedRun(run_id())
-    tracked.metrics(finding.metrics())
-    moved = {f"moved {f.name}": f.effect for f in finding.drift.features if f.effect is not None}
-    tracked.metrics(moved)
-    tracked.artifacts_as(drift, "drift", "drift.json")
-    tracked.artifacts_as(report, "drift", "drift.html")

@@ -110,7 +110,7 @@ class Answers(Protocol):
 
     @property
     def names(self) -> Sequence[str]:
-        """Channels, features, classes and regions that the model declares: no others are logged."""
+        """Channels, features, categories (`feature=category`), classes and regions that are declared: no others are logged."""
 
     def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answered:
         """Answer one request.

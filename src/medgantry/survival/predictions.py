@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from medgantry.documents import read_document, write_document
-from medgantry.errors import InvalidInput
+from medgantry.errors import InvalidInput, Mismatch
 from medgantry.fingerprint import hash_value
 from medgantry.statistics.arrays import Flags, Floats
 
@@ -124,6 +124,18 @@ class Predictions:
                 "table": self.table_hash,
             }
         )
+
+    def check_table(self, content_hash: str) -> None:
+        """Refuse another feature table than the one that was learnt from.
+
+        Raises:
+            Mismatch: With both hashes.
+        """
+        if content_hash != self.table_hash:
+            raise Mismatch(
+                f"The model was learnt from feature table {self.table_hash[:12]}, given was {content_hash[:12]}.",
+                "Give the table that train_survival was given.",
+            )
 
     def outcomes(self) -> dict[str, Any]:
         """Who had the event, and when."""

@@ -40,20 +40,21 @@ def train_survival_step(
             ).save(folder)
 
         prefix = f"survival/{key}"
-        reuse_or_build(record, ObjectStore.from_environment(), prefix, output, build)
+        store = ObjectStore.from_environment()
+        reuse_or_build(record, store, prefix, output, build)
         model = SurvivalModel.open(output)
-        _tell(record, model)
+        _tell(record, model, store.uri(prefix))
         _track(model, output, prefix)
 
 
-def _tell(record: StepRecord, model: SurvivalModel) -> None:
+def _tell(record: StepRecord, model: SurvivalModel, uri: str) -> None:
     record.verdicts = ledger.counts(model.entries)
     told: dict[str, Any] = {
         name: model.provenance[name]
         for name in ("origin", "estimator", "subjects", "events", "tuning", "features_kept", "without_modality",
                      "concordance", "warnings")
     }  # fmt: skip
-    record.facts = {**told, "importance": list(model.importance[:5])}
+    record.facts = {**told, "uri": uri, "importance": list(model.importance[:5])}
 
 
 def _track(model: SurvivalModel, output: Path, prefix: str) -> None:

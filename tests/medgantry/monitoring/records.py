@@ -7,7 +7,7 @@ from medgantry.monitoring.case_statistics import CaseStatistics, ChannelStatisti
 from medgantry.monitoring.record import Record
 
 RELEASE = "ab" * 32
-NAMES = ("CT", "age", "nevus", "melanoma", "liver")
+NAMES = ("CT", "age", "stage=T1", "stage=T2", "nevus", "melanoma", "liver")
 TIME = datetime(2027, 3, 1, 12, tzinfo=UTC)
 
 
@@ -29,7 +29,9 @@ def make(**changed: Any) -> Record:
         "seconds": 1.5,
         "time": TIME,
         "inputs": ["cd" * 32],
-        "statistics": CaseStatistics(channels={"CT": channel()}, features={"age": 61.0}),
+        "statistics": CaseStatistics(
+            channels={"CT": channel()}, features={"age": 61.0}, categories={"stage": "T2"}
+        ),
         "probabilities": {"nevus": 0.8, "melanoma": 0.2},
         "volumes_ml": {"liver": 1500.0},
         "risk": 0.3,

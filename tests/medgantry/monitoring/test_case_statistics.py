@@ -5,6 +5,7 @@ import nibabel
 import numpy as np
 import pytest
 
+from medgantry.features.column import Column
 from medgantry.monitoring.case_statistics import (
     QUANTILES,
     CaseStatistics,
@@ -64,9 +65,18 @@ def test_a_photo_by_colour() -> None:
     assert (found["green"].zeros, found["blue"].zeros) == (1.0, 1 / 40)
 
 
-def test_a_table_keeps_finite_numbers_alone() -> None:
-    values = {"age": 61, "stage": "IIA", "volume": 3.5, "weight": None, "dose": float("nan")}
-    assert table_statistics(values) == {"age": 61.0, "volume": 3.5}
+def test_a_table_keeps_finite_numbers_and_declared_categories_alone() -> None:
+    kinds = {"age": "number", "volume": "number", "weight": "number", "dose": "number", "note": "number"}
+    columns = [Column(name=name, role="baseline", kind=kind) for name, kind in kinds.items()]
+    columns += [
+        Column(name=name, role="baseline", kind="category", categories=("IIA", "IIB"))
+        for name in ("stage", "before", "other")
+    ]
+    row = {"age": 61, "volume": 3.5, "weight": None, "dose": float("nan"), "note": "Jane Doe", "id": 7.0}
+    row |= {"stage": "IIA", "before": None, "other": "Jane Doe"}
+    assert table_statistics(columns, row) == CaseStatistics(
+        features={"age": 61.0, "volume": 3.5}, categories={"stage": "IIA"}
+    )
 
 
 def test_an_only_channel_goes_without_its_name_and_spellings_are_one(tmp_path: Path) -> None:

@@ -75,6 +75,37 @@ def test_an_input_that_ceases_to_arrive_is_drift() -> None:
     assert drift.drifted[0].requests == {"missing": 1.0}
 
 
+def test_a_category_that_shifts_or_ceases_to_arrive_is_drift_and_one_that_stays_is_none() -> None:
+    rng = np.random.default_rng(8)
+
+    def rows(count: int, shares: tuple[float, ...], known: float = 1.0) -> list[Observation]:
+        return [
+            Observation(
+                inputs={"age": float(rng.normal())},
+                categories={"stage": str(rng.choice(["T1", "T2", "T3"], p=shares))}
+                if rng.random() < known
+                else {},
+            )
+            for _ in range(count)
+        ]
+
+    usual = rows(200, (0.6, 0.3, 0.1), 0.9)
+    assert find_drift(usual, rows(60, (0.6, 0.3, 0.1), 0.9)).drifted == []
+    (moved,) = find_drift(usual, rows(60, (0.2, 0.3, 0.5), 0.9)).drifted
+    assert (moved.name, moved.test) == ("stage", "chi-square")
+    (gone,) = find_drift(usual, rows(60, (0.6, 0.3, 0.1), 0.0)).drifted
+    assert gone.requests == {"missing": 1.0}
+    untested = find_drift([replace(one, categories={}) for one in usual], usual).untested
+    assert untested["stage"].startswith("0 in the reference")
+
+
+def test_a_refused_request_is_no_input_and_one_of_whom_nothing_is_known_is_one() -> None:
+    usual = [Observation(inputs={"age": float(age)}, outputs={"risk": 0.0}) for age in range(40)]
+    assert find_drift(usual, [*usual, *[Observation()] * 200]).drifted == []
+    (gone,) = find_drift(usual, [*usual, *[Observation(outputs={"risk": 0.0})] * 200]).drifted
+    assert gone.name == "age"
+
+
 def test_a_request_without_an_answer_is_no_drift_of_answers() -> None:
     rng = np.random.default_rng(5)
     window = [*draw(rng, 60), *(replace(one, outputs={}, answer="") for one in draw(rng, 200))]

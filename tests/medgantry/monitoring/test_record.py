@@ -30,6 +30,8 @@ def test_a_record_survives_json() -> None:
         {"probabilities": {PHI: 1.0}},
         {"volumes_ml": {PHI: 1.0}},
         {"statistics": CaseStatistics(features={PHI: 1.0})},
+        {"statistics": CaseStatistics(categories={"stage": PHI})},
+        {"statistics": CaseStatistics(categories={PHI: "T2"})},
         {"statistics": CaseStatistics(channels={PHI: channel()})},
         {"statistics": CaseStatistics(channels={"CT": channel(shape=[PHI])})},
         {"risk": PHI},
@@ -64,6 +66,7 @@ def test_what_a_nifti_header_and_a_file_name_say_of_a_patient_is_not_in_its_stat
 def test_drift_sees_the_most_probable_class() -> None:
     seen = make().observation()
     assert seen.answer == "nevus"
-    assert seen.outputs == {"volume of liver, ml": 1500.0}
+    assert seen.outputs == {"volume of liver, ml": 1500.0, "risk": 0.3}
+    assert seen.categories == {"feature stage": "T2"}
     assert seen.inputs["spacing of axis 3, mm"] == 3.0
     assert make(probabilities={}).observation().answer == ""

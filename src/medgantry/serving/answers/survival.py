@@ -10,10 +10,11 @@ import numpy as np
 from medgantry.errors import InvalidInput
 from medgantry.features.column import NUMBER, Column
 from medgantry.features.table import ALWAYS, SUBJECT, TIMESTAMP, FeatureTable
-from medgantry.monitoring.case_statistics import CaseStatistics, table_statistics
+from medgantry.monitoring.case_statistics import table_statistics
 from medgantry.serving.exchange import Answered, Asked, Described, Given
 from medgantry.stages import stage
 from medgantry.survival.model import SurvivalModel
+from medgantry.survival.preparation.block import expanded
 
 _MOST_SUBJECTS = 10_000
 
@@ -75,9 +76,7 @@ class SurvivalAnswers:
             if len(rows) > 1:  # a record is of one subject
                 return {}
             return {
-                "statistics": CaseStatistics(
-                    features=table_statistics({name: rows[0][name] for name in self._columns})
-                ),
+                "statistics": table_statistics(self._columns.values(), rows[0]),
                 "risk": float(found.risk[0]),
             }
 
@@ -85,8 +84,8 @@ class SurvivalAnswers:
 
     @property
     def names(self) -> list[str]:
-        """The features."""
-        return list(self._columns)
+        """The features, and the categories that each declares."""
+        return [name for column in self._columns.values() for name in expanded(column)]
 
 
 def _values(given: Given, column: Column) -> list[Any]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from medgantry.errors import Mismatch
 from medgantry.evaluation.champion import model_folder, read_champion
 from medgantry.evaluation.evaluation import Evaluation
 from medgantry.features.table import FeatureTable
@@ -16,7 +15,6 @@ from medgantry.survival.evaluation.judging import judge
 from medgantry.survival.evaluation.report.report import write_report
 from medgantry.survival.evaluation.subgroups import table_groups
 from medgantry.survival.model import SurvivalModel
-from medgantry.survival.predictions import Predictions
 from medgantry.tracking import TrackedRun
 
 STEP = "evaluate_survival"
@@ -36,7 +34,7 @@ def evaluate_survival_step(
     """Evaluate; returns every estimate by the name `<metric>_<candidate>`, for KFP's Metrics."""
     with step(STEP) as record:
         candidate, features = SurvivalModel.open(folder), FeatureTable.open(features_folder)
-        _check_fits(candidate.predictions, features)
+        candidate.predictions.check_table(features.content_hash)
         days = chosen_horizons(horizons, candidate.predictions)
         champion = _champion(champion_folder, candidate)
         key = _key(candidate, champion, days)
@@ -77,15 +75,6 @@ def _evaluate(
     )
     evaluation.save(folder)
     write_report(folder / "report.html", evaluation, features, candidate)
-
-
-def _check_fits(predictions: Predictions, features: FeatureTable) -> None:
-    if predictions.table_hash != features.content_hash:
-        raise Mismatch(
-            f"The model was learnt from feature table {predictions.table_hash[:12]}, given was "
-            f"{features.content_hash[:12]}.",
-            "Give the table that train_survival was given.",
-        )
 
 
 def _champion(folder: Path | None, candidate: SurvivalModel) -> Champion | None:
