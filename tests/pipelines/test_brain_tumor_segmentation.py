@@ -1,43 +1,29 @@
 """The whole pipeline, as a person runs it: real S3, MLflow and model server, on phantoms."""
 
-import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 
 from medgantry.phantoms.brain_tumor import write_task
+from tests.pipelines.laptop import Laptop
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parents[2]
 OVERRIDE = '{"epochs": 2, "patch_size": [32, 32, 32], "batch_size": 2}'
 
 
-def run(folder, source, *settings):
-    """Run in a folder of its own, so that `.medgantry` is new; returns (exit code, JSON, stderr)."""
-    command = [sys.executable, "-m", "pipelines", "run", "brain_tumor_segmentation", "--json"]
-    for setting in (f"source={source}", "shard_mib=4", f"override={OVERRIDE}", *settings):
-        command += ["-p", setting]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        check=False,
-        text=True,
+def run(laptop, source, **parameters):
+    """Returns (exit code, JSON, stderr)."""
+    return laptop.run(
+        "brain_tumor_segmentation", source=str(source), shard_mib=4, override=OVERRIDE, **parameters
     )
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout), done.stderr
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("laptop")
+def laptop(tmp_path_factory):
+    return Laptop(tmp_path_factory.mktemp("laptop"))
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +34,8 @@ def source(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def first(folder, source):
-    return run(folder, source)
+def first(laptop, source):
+    return run(laptop, source)
 
 
 def steps(document):
@@ -70,8 +56,8 @@ def test_first_run_goes_from_volumes_to_an_endpoint(first):
     assert set(document["metrics"]["untrained"]) == {"WT", "TC", "ET", "mean"}
 
 
-def test_second_run_reuses_everything_costly(folder, source, first):
-    code, document, errors = run(folder, source)
+def test_second_run_reuses_everything_costly(laptop, source, first):
+    code, document, errors = run(laptop, source)
     assert code == 0, errors
     reused = {name for name, row in steps(document).items() if row["reused"]}
     assert {"ingest_nifti", "split_cohort", "preprocess_shard", "train", "evaluate", "register"} <= reused
@@ -79,7 +65,7 @@ def test_second_run_reuses_everything_costly(folder, source, first):
     assert document["metrics"] == first[1]["metrics"]
 
 
-def test_one_changed_voxel_redoes_one_shard_and_what_follows(folder, source, first, tmp_path):
+def test_one_changed_voxel_redoes_one_shard_and_what_follows(laptop, source, first, tmp_path):
     changed = tmp_path / "Task01_BrainTumour"
     shutil.copytree(source, changed)
     path = changed / "imagesTr/BRATS_002.nii.gz"
@@ -87,7 +73,7 @@ def test_one_changed_voxel_redoes_one_shard_and_what_follows(folder, source, fir
     voxels = np.array(np.asanyarray(image.dataobj))
     voxels[20, 20, 16, 0] += 1
     nibabel.save(nibabel.Nifti1Image(voxels, image.affine, image.header), path)
-    code, document, errors = run(folder, changed)
+    code, document, errors = run(laptop, changed)
     assert code == 0, errors
     made = [facts["shards_made"] for facts in steps(document)["preprocess_shard"]["facts"]]
     assert sum(made) == 1
@@ -95,8 +81,8 @@ def test_one_changed_voxel_redoes_one_shard_and_what_follows(folder, source, fir
     assert not steps(document)["train"]["reused"]
 
 
-def test_too_many_rejected_fails_and_names_them(folder, source, first):
-    code, document, errors = run(folder, source, "max_rejected=0")
+def test_too_many_rejected_fails_and_names_them(laptop, source, first):
+    code, document, errors = run(laptop, source, max_rejected=0)
     assert code == 1
     assert document["state"] == "failed"
     assert document["error"]["step"] == "ingest_nifti"
@@ -105,12 +91,11 @@ def test_too_many_rejected_fails_and_names_them(folder, source, first):
     assert "BRATS_013" in errors.strip().splitlines()[-1]
 
 
-def test_clean_spares_what_the_champion_needs(folder, source, first):
-    command = [sys.executable, "-m", "pipelines", "clean"]
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+def test_clean_spares_what_the_champion_needs(laptop, source, first):
+    done = laptop.call("clean")
+    assert done.returncode == 0, done.stderr
     assert "are gone" in done.stdout
-    code, document, errors = run(folder, source)
+    code, document, errors = run(laptop, source)
     assert code == 0, errors
     assert steps(document)["preprocess_shard"]["reused"]
     assert steps(document)["train"]["reused"]

@@ -4,9 +4,6 @@ Store, MLflow, workers and model servers are real; only the API server and the o
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +14,9 @@ from medgantry.phantoms.brain_tumor import write_task
 from tests.cluster.api_server import ApiServer
 from tests.cluster.kserve_operator import SERVICES, KServeOperator
 from tests.cluster.operators import PYTORCH, TRAIN, Operators
+from tests.pipelines.laptop import ROOT, Laptop
 
 pytestmark = pytest.mark.e2e
-
-ROOT = Path(__file__).parents[2]
 
 
 def _documents(path: str) -> list[dict]:
@@ -28,14 +24,7 @@ def _documents(path: str) -> list[dict]:
 
 
 def _python(folder: Path, environment: dict[str, str], *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines", *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        check=False,
-        text=True,
-    )
+    done = Laptop(folder, environment).call(*arguments)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     return done.stdout
 

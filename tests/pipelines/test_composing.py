@@ -38,7 +38,7 @@ else:
 
 
 def _python(folder: Path, *arguments: str, **more: str) -> str:
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **more}
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", **more}
     done = subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, check=False, text=True
     )
@@ -68,7 +68,7 @@ def test_it_runs_itself_on_a_stack_that_is_up(script: Path, phantoms: Path, tmp_
     refused = subprocess.run(
         [sys.executable, "-m", "pipelines", "env"],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
         capture_output=True,
         check=False,
         text=True,

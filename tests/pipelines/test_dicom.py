@@ -4,10 +4,8 @@ import gzip
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
+from subprocess import DEVNULL
 
 import numpy as np
 import pytest
@@ -23,38 +21,15 @@ from medgantry.dicom.series import group_series
 from medgantry.dicom.volume import read_volume
 from medgantry.phantoms.dicom.archive import write_archive
 from medgantry.predictions.measurements import Measurements
+from tests.pipelines.laptop import Laptop, as_options
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parents[2]
 BRIGHT = 40.0
 """Hounsfield units from which the network of the test says yes."""
 
 KEY = "cdc6a08174d44010b69f2f758bb10cb85bced5c3b09c6f3cf214ed65a4b4f896"
 """One that moves no patient's date onto a planted date of another, as one key in many does."""
-
-
-def start(folder, name, environment=None, **parameters):
-    """Begin to run a pipeline in a folder of its own."""
-    command = [sys.executable, "-m", "pipelines", "run", name, "--json"]
-    for key, value in parameters.items():
-        command += ["-p", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    return subprocess.Popen(
-        command,
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **(environment or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def run(folder, name, environment=None, **parameters):
-    """Run a pipeline in a folder of its own; returns (exit code, JSON, what it said)."""
-    process = start(folder, name, environment, **parameters)
-    out, said = process.communicate()
-    assert out, said
-    return process.returncode, json.loads(out), out + said
 
 
 def facts(document, step):
@@ -64,16 +39,17 @@ def facts(document, step):
 def test_an_identified_archive_becomes_a_cohort_that_names_nobody(tmp_path):
     patients = write_archive(tmp_path / "archive", patients=4, broken=1, seed=2, identified=True)
     home = tmp_path / "laptop"
+    laptop = Laptop(home)
     (home / ".medgantry").mkdir(parents=True)
     (home / ".medgantry" / "deidentification.key").write_text(KEY)
     parameters = {"source": str(tmp_path / "archive"), "max_rejected": 0.6, "keep_dicom": "true"}
-    code, document, said = run(home, "ingest_dicom", shards=2, **parameters)
+    code, document, said = laptop.run("ingest_dicom", shards=2, **parameters)
     assert code == 0, document["error"]
     assert facts(document, "plan_ingest")["tasks"] == 2
     first = facts(document, "merge_cohort")
     assert first["cases"] >= 3
     assert document["ledger"]["rejected"] >= 1
-    code, document, again = run(home, "ingest_dicom", shards=4, **parameters)
+    code, document, again = laptop.run("ingest_dicom", shards=4, **parameters)
     assert code == 0
     assert facts(document, "merge_cohort")["cohort_hash"] == first["cohort_hash"]
     planted = {item.text.encode() for patient in patients for item in patient.planted if len(item.text) > 4}
@@ -91,7 +67,7 @@ def test_an_identified_archive_becomes_a_cohort_that_names_nobody(tmp_path):
 
 
 def test_a_missing_archive_and_a_wrong_rule_are_one_clear_line(tmp_path):
-    code, document, _ = run(tmp_path, "ingest_dicom", source=str(tmp_path / "nowhere"))
+    code, document, _ = Laptop(tmp_path).run("ingest_dicom", source=str(tmp_path / "nowhere"))
     assert code == 1
     assert "does not exist" in document["error"]["message"]
 
@@ -156,34 +132,32 @@ def test_from_a_pacs_to_a_segmentation_in_it(orthanc, bundle, tmp_path, monkeypa
         "select": {"has": "mask", "image_type": ["ORIGINAL"]},
         "shards": 2,
     }
-    killed = start(tmp_path, "batch_inference", orthanc.environment, **parameters)
+    laptop = Laptop(tmp_path, orthanc.environment)
+    killed = laptop.start("run", "batch_inference", *as_options(parameters), stdout=DEVNULL, stderr=DEVNULL)
     while not answers(orthanc, patients):
         assert killed.poll() is None
         time.sleep(0.02)
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()
-    code, document, _ = run(tmp_path, "batch_inference", orthanc.environment, **parameters)
+    code, document, _ = laptop.run("batch_inference", **parameters)
     assert code == 0, document["error"]
     assert facts(document, "predict_part")["cases_reused"] == 2
     assert facts(document, "merge_predictions")["predicted"] == 2
     assert facts(document, "export_dicom")["sent"] == 4
     check(orthanc, patients, tmp_path)
-    (cohort,) = {path.parent for path in of_run(tmp_path, document, "merge-cohort/cohort/cohort.json")}
-    code, again, _ = run(tmp_path, "predict_cohort", orthanc.environment, **given, cohort=str(cohort))
+    (cohort,) = {path.parent for path in laptop.of_run(document, "merge-cohort/cohort/cohort.json")}
+    code, again, _ = laptop.run("predict_cohort", **given, cohort=str(cohort))
     assert code == 0, again["error"]
     assert facts(again, "export_dicom")["sent_earlier"] == 4
     assert len(answers(orthanc, patients)) == 4
     tables = [
-        [
-            path.read_bytes()
-            for path in sorted(of_run(tmp_path, one, "merge-predictions/measurements/*.parquet"))
-        ]
+        [path.read_bytes() for path in sorted(laptop.of_run(one, "merge-predictions/measurements/*.parquet"))]
         for one in (document, again)
     ]
     assert len(tables[0]) == 3
     assert tables[0] == tables[1]
     (folder,) = {
-        path.parent for path in of_run(tmp_path, document, "merge-predictions/measurements/sources.parquet")
+        path.parent for path in laptop.of_run(document, "merge-predictions/measurements/sources.parquet")
     }
     measured = Measurements.open(folder)
     assert {row["region"] for row in measured.rows} == {"bright"}
@@ -197,11 +171,6 @@ def answers(orthanc, patients):
     client = DicomWeb(orthanc.dicomweb)
     found = [one for patient in patients for one in client.series(patient.series.spec.study_uid, {})]
     return [record for record in found if number_of(record) >= 1000]
-
-
-def of_run(folder, document, pattern):
-    """Files of a run's artifacts."""
-    return (folder / ".medgantry/runs" / document["run_id"]).rglob(pattern)
 
 
 def check(orthanc, patients, tmp_path):

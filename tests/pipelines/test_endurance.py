@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +15,10 @@ import pytest
 
 from medgantry.phantoms.brain_tumor import write_task
 from medgantry.storage import ObjectStore
+from tests.pipelines.laptop import Laptop, as_options
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parents[2]
 OVERRIDE = '{"epochs": 5, "patch_size": [32, 32, 32], "batch_size": 2}'
 PATIENCE = 300.0
 
@@ -36,13 +35,9 @@ class Runner:
 
     def __init__(self, folder: Path, source: Path) -> None:
         self.folder = folder
-        command = [sys.executable, "-m", "pipelines", "run", "brain_tumor_segmentation", "--json"]
-        for setting in (f"source={source}", "shard_mib=2", f"override={OVERRIDE}"):
-            command += ["-p", setting]
-        self.process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        parameters = {"source": str(source), "shard_mib": 2, "override": OVERRIDE}
+        self.process = Laptop(folder).start(
+            *("run", "brain_tumor_segmentation", "--json", *as_options(parameters)),
             stdout=(folder / "out.json").open("w"),
             stderr=(folder / "err.txt").open("w"),
         )

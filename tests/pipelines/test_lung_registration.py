@@ -1,11 +1,6 @@
 """The whole pipeline on phantoms, as a person runs it: real S3 and MLflow."""
 
 import base64
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import mlflow
 import nibabel as nib
@@ -16,10 +11,10 @@ import pytest
 import urllib3
 
 from medgantry.phantoms.lung_pairs import write_pairs
+from tests.pipelines.laptop import Laptop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
-ROOT = Path(__file__).parents[2]
 OVERRIDE = {
     "epochs": 25,
     "batch_size": 2,
@@ -30,27 +25,16 @@ OVERRIDE = {
 }
 
 
-def call(folder, *arguments):
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "pipelines", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, text=True)
-
-
-def run(folder, source, *settings, **override):
-    """Run in a folder of its own, so that `.medgantry` is new; returns (exit code, JSON, stderr)."""
-    arguments = ["run", "lung_registration", "--json", "--keep"]
-    for setting in (f"source={source}", f"override={json.dumps(OVERRIDE | override)}", *settings):
-        arguments += ["-p", setting]
-    done = call(folder, *arguments)
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout), done.stderr
+def run(laptop, source, **override):
+    """Returns (exit code, JSON, stderr)."""
+    return laptop.run("lung_registration", "--keep", source=str(source), override=OVERRIDE | override)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("laptop")
-    yield folder
-    call(folder, "down")
+def laptop(tmp_path_factory):
+    laptop = Laptop(tmp_path_factory.mktemp("laptop"))
+    yield laptop
+    laptop.call("down")
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +45,8 @@ def source(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def first(folder, source):
-    code, document, errors = run(folder, source)
+def first(laptop, source):
+    code, document, errors = run(laptop, source)
     assert code == 0, errors
     return document
 
@@ -88,9 +72,8 @@ def test_damaged_pairs_are_verdicts_and_the_model_is_registered(first):
     assert (first["model"]["version"], first["registration"]["promoted"]) == (1, True)
 
 
-def test_the_kept_displacement_is_the_one_that_was_judged(folder, first, source):
-    runs = folder / ".medgantry/runs" / first["run_id"]
-    evaluation = max(runs.rglob("metrics.json"), key=os.path.getmtime).parent
+def test_the_kept_displacement_is_the_one_that_was_judged(laptop, first, source):
+    evaluation = laptop.output(first, "metrics.json").parent
     row = pq.read_table(evaluation / "cases.parquet").to_pylist()[0]
     field = nib.load(evaluation / f"predictions/{row['case_id']}.nii.gz")
     stem = row["case_id"].removesuffix("_0000_0001")
@@ -105,11 +88,10 @@ def test_the_kept_displacement_is_the_one_that_was_judged(folder, first, source)
 
 
 def test_endpoint_and_registered_model_give_the_displacement_that_was_judged(
-    folder, first, source, monkeypatch
+    laptop, first, source, monkeypatch, tmp_path
 ):
     assert first["endpoint"]["equal"] is True
-    runs = folder / ".medgantry/runs" / first["run_id"]
-    evaluation = max(runs.rglob("metrics.json"), key=os.path.getmtime).parent
+    evaluation = laptop.output(first, "metrics.json").parent
     case_id = pq.read_table(evaluation / "cases.parquet").to_pylist()[-1]["case_id"]
     stem = case_id.removesuffix("_0000_0001")
     pair = {
@@ -130,26 +112,25 @@ def test_endpoint_and_registered_model_give_the_displacement_that_was_judged(
         "POST", url, json={"inputs": inputs, "outputs": [{"name": "displacement_nifti"}]}
     )
     assert answer.status == 200, answer.data[:500]
-    (folder / "found.nii.gz").write_bytes(base64.b64decode(answer.json()["outputs"][0]["data"][0]))
-    for line in call(folder, "env").stdout.splitlines():
-        name, _, value = line.removeprefix("export ").partition("=")
-        monkeypatch.setenv(name, value.strip("'"))
+    (tmp_path / "found.nii.gz").write_bytes(base64.b64decode(answer.json()["outputs"][0]["data"][0]))
+    for name, value in laptop.variables().items():
+        monkeypatch.setenv(name, value)
     registered = mlflow.pyfunc.load_model("models:/lung-registration@champion")
     (loaded,) = registered.predict(pandas.DataFrame([{name: str(path) for name, path in pair.items()}]))
     judged = np.asarray(nib.load(evaluation / f"predictions/{case_id}.nii.gz").dataobj)
     assert np.abs(judged).max() > 1, "nothing moved"
-    for path in (folder / "found.nii.gz", loaded):
+    for path in (tmp_path / "found.nii.gz", loaded):
         np.testing.assert_array_equal(np.asarray(nib.load(path).dataobj), judged)
 
 
-def test_a_second_run_reuses_and_a_worse_candidate_is_not_promoted(folder, source, first):
-    code, again, errors = run(folder, source)
+def test_a_second_run_reuses_and_a_worse_candidate_is_not_promoted(laptop, source, first):
+    code, again, errors = run(laptop, source)
     assert code == 0, errors
     reused = {row["step"] for row in again["steps"] if row["reused"]}
     assert {"ingest_pairs", "split_cohort", "preprocess_shard", "train", "evaluate", "register"} <= reused
     assert again["metrics"] == first["metrics"]
 
-    code, worse, errors = run(folder, source, epochs=1, learning_rate=1e-6)
+    code, worse, errors = run(laptop, source, epochs=1, learning_rate=1e-6)
     assert code == 0, errors
     assert (worse["registration"]["version"], worse["registration"]["promoted"]) == (2, False)
     # Five patients are too few to tell two models apart: what is not known speaks against the candidate.

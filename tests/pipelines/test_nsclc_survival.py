@@ -1,11 +1,6 @@
 """The whole pipeline on invented patients, five of them damaged, as a person runs it: real S3, MLflow and Feast."""
 
-import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -16,55 +11,47 @@ import urllib3
 from medgantry import ledger
 from medgantry.features.table import FeatureTable
 from medgantry.phantoms.nsclc import write_cohort
+from tests.pipelines.laptop import Laptop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
-ROOT = Path(__file__).parents[2]
 SETTINGS = {"known_until": "surgery", "repeats": 2}
-RUN = ("run", "nsclc_survival", "--json", "--keep", "-p", f"settings={json.dumps(SETTINGS)}")
-
-
-def call(folder, *arguments):
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "pipelines", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, text=True)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    found = tmp_path_factory.mktemp("home")
-    yield found
-    call(found, "down")
+def laptop(tmp_path_factory):
+    laptop = Laptop(tmp_path_factory.mktemp("home"))
+    yield laptop
+    laptop.call("down")
 
 
 @pytest.fixture(scope="module")
-def truth(folder):
-    return write_cohort(folder / "patients", patients=60, damaged=5, seed=0)
+def truth(laptop):
+    return write_cohort(laptop.folder / "patients", patients=60, damaged=5, seed=0)
 
 
-@pytest.fixture(scope="module")
-def done(folder, truth):
-    """The run's JSON."""
-    patients = folder / "patients"
+def run(laptop):
+    patients = laptop.folder / "patients"
     sources = {
         "source": patients / "dicom",
         "clinical": patients / "clinical.csv",
         "expression": patients / "expression.tsv",
     }
-    given = [part for name, path in sources.items() for part in ("-p", f"{name}={path}")]
-    made = call(folder, *RUN, *given)
-    assert made.returncode == 0, made.stderr[-3000:] + made.stdout[-3000:]
-    return json.loads(made.stdout)
-
-
-def output(folder, document, name):
-    """Newest folder or file that a step of this run wrote."""
-    return max((folder / ".medgantry/runs" / document["run_id"]).rglob(name), key=os.path.getmtime)
+    given = {name: str(path) for name, path in sources.items()}
+    code, document, said = laptop.run("nsclc_survival", "--keep", settings=SETTINGS, **given)
+    assert code == 0, said[-3000:]
+    return document
 
 
 @pytest.fixture(scope="module")
-def joined(folder, done):
-    return FeatureTable.open(output(folder, done, "join-features") / "features")
+def done(laptop, truth):
+    """The run's JSON."""
+    return run(laptop)
+
+
+@pytest.fixture(scope="module")
+def joined(laptop, done):
+    return FeatureTable.open(laptop.output(done, "join-features") / "features")
 
 
 def test_every_patient_ends_with_the_modalities_that_the_truth_says(truth, joined):
@@ -109,17 +96,16 @@ def test_time_and_event_are_those_of_the_truth(truth, joined):
         assert (row[time], row[event]) == (patient["time_days"], float(patient["event"]))
 
 
-def test_the_model_is_registered_with_its_evidence_and_predicts(folder, done, joined, monkeypatch):
+def test_the_model_is_registered_with_its_evidence_and_predicts(laptop, done, joined, monkeypatch):
     assert done["registration"]["promoted"]
     (scores,) = [s["facts"][0]["scores"] for s in done["steps"] if s["step"] == "evaluate_survival"]
     assert {"clinical", "radiomics", "expression", "pooled"} <= {score["of"] for score in scores}
     assert all(np.isfinite([score["estimate"], score["low"], score["high"]]).all() for score in scores)
-    page = (output(folder, done, "evaluate-survival") / "report").read_text()
+    page = (laptop.output(done, "evaluate-survival") / "report").read_text()
     assert "<html" in page
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page), "the page fetches something"
-    for line in call(folder, "env").stdout.splitlines():
-        name, _, value = line.removeprefix("export ").partition("=")
-        monkeypatch.setenv(name, value.strip("'"))
+    for name, value in laptop.variables().items():
+        monkeypatch.setenv(name, value)
     model = mlflow.pyfunc.load_model("models:/nsclc-survival@champion")
     names = [column.name for column in joined.features()]
     table = joined.data().to_pandas()[["subject_id", *names]]
@@ -164,18 +150,15 @@ def _inputs_of(endpoint):
     return {each["name"] for each in urllib3.request("GET", _address(endpoint)).json()["inputs"]}
 
 
-def test_the_same_again_is_reused(folder, done, truth):
-    patients = folder / "patients"
-    given = ["-p", f"source={patients / 'dicom'}", "-p", f"clinical={patients / 'clinical.csv'}"]
-    made = call(folder, *RUN, *given, "-p", f"expression={patients / 'expression.tsv'}")
-    again = json.loads(made.stdout)
+def test_the_same_again_is_reused(laptop, done, truth):
+    again = run(laptop)
     reused = {step["step"] for step in again["steps"] if step["reused"]}
     costly = {"ingest_dicom_shard", "extract_radiomics", "train_survival", "evaluate_survival"}
     assert costly | {"publish_features_radiomics", "register_survival"} <= reused
     assert again["registration"]["version"] == done["registration"]["version"]
     first, second = (
-        pq.read_table(output(folder, run, "join-features") / "features" / "features.parquet")
+        pq.read_table(laptop.output(run, "join-features") / "features" / "features.parquet")
         for run in (done, again)
     )
     assert first == second
-    assert ledger.read(output(folder, again, "join-features") / "features" / "ledger.parquet")
+    assert ledger.read(laptop.output(again, "join-features") / "features" / "ledger.parquet")

@@ -2,10 +2,6 @@
 
 import base64
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -19,10 +15,10 @@ from medgantry.evaluation.classification.seen import as_picture
 from medgantry.explain import grad_cam_pp
 from medgantry.inference.loaded_network import LoadedNetwork
 from medgantry.phantoms.skin_lesions import write_photos
+from tests.pipelines.laptop import Laptop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
-ROOT = Path(__file__).parents[2]
 SIDE = 72
 NETWORK = {
     "_target_": "DenseNet",
@@ -42,43 +38,22 @@ OVERRIDE = {
 }
 
 
-class Home:
-    """A folder of its own, so that `.medgantry` is new."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-
-    def call(self, *arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "pipelines", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            check=False,
-            text=True,
-        )
-
-    def run(self, source, *settings, **override):
-        """Returns (exit code, JSON, stderr)."""
-        chosen = json.dumps({**OVERRIDE, **override})
-        parameters = [
-            part for s in (f"source={source}", f"override={chosen}", *settings) for part in ("-p", s)
-        ]
-        done = self.call("run", "skin_lesion_classification", "--json", "--keep", *parameters)
-        assert done.stdout, done.stderr
-        return done.returncode, json.loads(done.stdout), done.stderr
-
-    def output(self, document, name):
-        """Newest folder or file that a step of this run wrote."""
-        return max((self.folder / ".medgantry/runs" / document["run_id"]).rglob(name), key=os.path.getmtime)
+def run(laptop, source, split_assignment="", **override):
+    """Returns (exit code, JSON, stderr)."""
+    return laptop.run(
+        "skin_lesion_classification",
+        "--keep",
+        source=str(source),
+        override=OVERRIDE | override,
+        split_assignment=split_assignment,
+    )
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    place = Home(tmp_path_factory.mktemp("laptop"))
-    yield place
-    place.call("down")
+def laptop(tmp_path_factory):
+    laptop = Laptop(tmp_path_factory.mktemp("laptop"))
+    yield laptop
+    laptop.call("down")
 
 
 @pytest.fixture(scope="module")
@@ -92,15 +67,15 @@ def source(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def first(home, source):
-    code, document, errors = home.run(source)
+def first(laptop, source):
+    code, document, errors = run(laptop, source)
     assert code == 0, errors
     return document
 
 
 @pytest.fixture(scope="module")
-def rows(home, first):
-    return pq.read_table(home.output(first, "metrics.json").with_name("cases.parquet")).to_pylist()
+def rows(laptop, first):
+    return pq.read_table(laptop.output(first, "metrics.json").with_name("cases.parquet")).to_pylist()
 
 
 def test_a_known_signal_is_learnt_and_served(first):
@@ -127,8 +102,8 @@ def test_the_endpoint_answers_fifty_photos_as_evaluation_did(first, source, rows
         assert found["class"] == [judged[case_id]["predicted"]]
 
 
-def test_kfp_gets_curve_matrix_and_pages(home, first, rows):
-    runs = home.folder / ".medgantry/runs" / first["run_id"]
+def test_kfp_gets_curve_matrix_and_pages(laptop, first, rows):
+    runs = laptop.folder / ".medgantry/runs" / first["run_id"]
     shown = {}
     for path in runs.rglob("executor_output.json"):
         for name, found in json.loads(path.read_text()).get("artifacts", {}).items():
@@ -138,13 +113,13 @@ def test_kfp_gets_curve_matrix_and_pages(home, first, rows):
     points = shown["plot-classes", "roc"]["confidenceMetrics"]
     assert all(np.isfinite(list(point.values())).all() for point in points)
     assert shown["evaluate", "metrics"]["auc_macro"] == first["metrics"]["auc"]["macro"]["estimate"]
-    page = home.output(first, "explanations").read_text()
+    page = laptop.output(first, "explanations").read_text()
     assert page.count("<img") == 4 + min(4, sum(row["predicted"] != row["reference"] for row in rows))
 
 
 @pytest.mark.parametrize("trained", [True, False])
-def test_grad_cam_points_at_the_lesion_once_trained(home, first, source, rows, trained):
-    folder = home.output(first, "history.json").parent
+def test_grad_cam_points_at_the_lesion_once_trained(laptop, first, source, rows, trained):
+    folder = laptop.output(first, "history.json").parent
     loaded = LoadedNetwork(Bundle(folder), untrained_seed=None if trained else 3)
     bundle = Bundle(folder)
     right = [row for row in rows if row["predicted"] == row["reference"]][:40]
@@ -177,21 +152,21 @@ def as_network_sees(path):
     return np.pad(pixels, [(gap // 2, gap - gap // 2) for gap in missing])
 
 
-def test_a_second_run_reuses_and_a_worse_candidate_changes_nothing(home, first, source):
-    code, again, errors = home.run(source)
+def test_a_second_run_reuses_and_a_worse_candidate_changes_nothing(laptop, first, source):
+    code, again, errors = run(laptop, source)
     assert code == 0, errors
     reused = {row["step"] for row in again["steps"] if row["reused"]}
     assert {"ingest_photos", "split_cohort", "preprocess_shard", "train", "evaluate", "register"} <= reused
     assert again["metrics"] == first["metrics"]
 
-    code, worse, errors = home.run(source, epochs=1, learning_rate=1e-6)
+    code, worse, errors = run(laptop, source, epochs=1, learning_rate=1e-6)
     assert code == 0, errors
     assert (worse["registration"]["version"], worse["registration"]["promoted"]) == (2, False)
     assert worse["endpoint"]["version"] == 1
     assert "does not clear min_gain" in worse["registration"]["reason"]
 
 
-def test_a_planted_leak_stops_the_run_and_is_named(home, first, source, tmp_path):
+def test_a_planted_leak_stops_the_run_and_is_named(laptop, first, source, tmp_path):
     leaky = tmp_path / "photos"
     write_photos(leaky, images=40, seed=2)
     table = leaky / "HAM10000_metadata.csv"
@@ -204,14 +179,14 @@ def test_a_planted_leak_stops_the_run_and_is_named(home, first, source, tmp_path
     lines.append(",".join(["HAM_9999999", "ISIC_9999999", *fields[2:]]))
     table.write_text("\n".join(lines) + "\n")
     sides = json.dumps({fields[0]: "test", "HAM_9999999": "train"})
-    code, document, _ = home.run(leaky, f"split_assignment={sides}")
+    code, document, _ = run(laptop, leaky, split_assignment=str(sides))
     assert code == 1
     assert document["error"]["step"] == "split_cohort"
     assert "ISIC_0024306" in document["error"]["message"]
     assert "ISIC_9999999" in document["error"]["message"]
 
 
-def test_the_bundle_rotates_by_radians(home, first):
-    config = yaml.safe_load((home.output(first, "history.json").parent / "configs/train.yaml").read_text())
+def test_the_bundle_rotates_by_radians(laptop, first):
+    config = yaml.safe_load((laptop.output(first, "history.json").parent / "configs/train.yaml").read_text())
     rotation = next(t for t in config["train"]["random_transforms"] if t["_target_"] == "RandRotated")
     assert rotation["range_x"] == "$math.radians(@rotation_degrees)"

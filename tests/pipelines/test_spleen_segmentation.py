@@ -1,17 +1,12 @@
 """The whole pipeline, as a person runs it: real S3, MLflow and model server, on phantoms."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from medgantry.phantoms.spleen import write_task
+from tests.pipelines.laptop import Laptop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
-ROOT = Path(__file__).parents[2]
 OVERRIDE = {
     "epochs": 24,
     "learning_rate": 0.01,
@@ -34,19 +29,10 @@ def source(tmp_path_factory):
 @pytest.fixture(scope="module")
 def document(tmp_path_factory, source):
     """What a run in a folder of its own says, so that `.medgantry` is new."""
-    command = [sys.executable, "-m", "pipelines", "run", "spleen_segmentation", "--json"]
-    for setting in (f"source={source}", "shard_mib=4", f"override={json.dumps(OVERRIDE)}"):
-        command += ["-p", setting]
-    done = subprocess.run(
-        command,
-        cwd=tmp_path_factory.mktemp("laptop"),
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        check=False,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    laptop = Laptop(tmp_path_factory.mktemp("laptop"))
+    code, said, errors = laptop.run("spleen_segmentation", source=str(source), shard_mib=4, override=OVERRIDE)
+    assert code == 0, errors
+    return said
 
 
 def test_a_run_goes_from_volumes_to_an_endpoint(document):

@@ -1,9 +1,6 @@
 """A bundle in the Model Zoo's layout through the whole pipeline, unedited; then its own inference beside ours."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -14,24 +11,9 @@ from medgantry.bundles import Bundle
 from medgantry.phantoms.spleen import write_task
 from tests.medgantry.bundles.zoo import spleen_like
 from tests.medgantry.inference.zoo import monai_answer
+from tests.pipelines.laptop import Laptop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
-
-ROOT = Path(__file__).parents[2]
-
-
-def run(folder, *settings):
-    command = [sys.executable, "-m", "pipelines", "run", "train_bundle", "--json"]
-    for setting in settings:
-        command += ["-p", setting]
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        check=False,
-        text=True,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +28,17 @@ def trained(tmp_path_factory, source):
     """The run's document, its folder, and the bundle that it was given."""
     folder = tmp_path_factory.mktemp("laptop")
     bundle = spleen_like(folder / "zoo")
-    done = run(
-        folder,
-        f"source={source}",
-        f"bundle={bundle.folder}",
-        "trust_bundle=true",
-        "model_name=spleen-zoo",
-        'override={"epochs": 4}',
-        'train_options={"profile": 2, "patience": 9}',
+    code, document, said = Laptop(folder).run(
+        "train_bundle",
+        source=str(source),
+        bundle=str(bundle.folder),
+        trust_bundle=True,
+        model_name="spleen-zoo",
+        override={"epochs": 4},
+        train_options={"profile": 2, "patience": 9},
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout), folder, bundle
+    assert code == 0, said
+    return document, folder, bundle
 
 
 def published(folder):
@@ -100,6 +82,8 @@ def test_monai_runs_the_bundle_and_says_the_same(trained, source, tmp_path):
 
 def test_a_bundle_that_nobody_trusts_is_refused(trained, source):
     _, folder, bundle = trained
-    done = run(folder, f"source={source}", f"bundle={bundle.folder}", "model_name=no")
-    assert done.returncode != 0
-    assert "trust_bundle=true" in done.stdout + done.stderr
+    code, document, said = Laptop(folder).run(
+        "train_bundle", source=str(source), bundle=str(bundle.folder), model_name="no"
+    )
+    assert code != 0
+    assert "trust_bundle=true" in json.dumps(document) + said
