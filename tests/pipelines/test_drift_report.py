@@ -1,11 +1,7 @@
 """The pipeline on requests that the library logged, as a person runs it: real S3 and MLflow."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -22,34 +18,15 @@ from medgantry.survival.step import train_survival_step
 from tests.medgantry.monitoring.requests import log_photos
 from tests.medgantry.monitoring.subjects import changed, records
 from tests.medgantry.survival.cohorts import table
+from tests.pipelines.laptop import Laptop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
-ROOT = Path(__file__).parents[2]
 
-
-class Laptop:
-    """A folder of its own, with a stack that stays up."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-        command = [sys.executable, "-m", "pipelines", *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, check=False, text=True
-        )
-
-    def report(self, pipeline: str = "drift_report", **parameters: str) -> dict:
-        given = [part for name, value in parameters.items() for part in ("-p", f"{name}={value}")]
-        done = self.call("run", pipeline, "--json", *given)
-        assert done.stdout, done.stderr
-        return json.loads(done.stdout)
-
-    def output(self, document: dict, name: str) -> Path:
-        """Newest file that a step of this run wrote."""
-        return max((self.folder / ".medgantry/runs" / document["run_id"]).rglob(name), key=os.path.getmtime)
+def report(laptop, pipeline="drift_report", **parameters):
+    """What a run says of itself."""
+    _, document, _ = laptop.run(pipeline, **parameters)
+    return document
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +35,8 @@ def laptop(tmp_path_factory):
     up = place.call("up")
     assert up.returncode == 0, up.stderr
     with pytest.MonkeyPatch.context() as patch:
-        for line in place.call("env").stdout.splitlines():
-            name, _, value = line.removeprefix("export ").partition("=")
-            patch.setenv(name, value.strip("'"))
+        for name, value in place.variables().items():
+            patch.setenv(name, value)
         patch.setenv("MEDGANTRY_RUN_ID", "training")
         yield place
     place.call("down")
@@ -89,7 +65,7 @@ def asked(laptop, cohort):
 
 
 def test_requests_like_the_training_data_are_no_drift(laptop, cohort, asked):
-    document = laptop.report(cohort=cohort, model_name="alike")
+    document = report(laptop, cohort=cohort, model_name="alike")
     assert document["state"] == "succeeded", document["error"]
     facts = {row["step"]: row["facts"][0] for row in document["steps"]}
     assert facts["open_cohort"]["cases"] == 100
@@ -97,7 +73,7 @@ def test_requests_like_the_training_data_are_no_drift(laptop, cohort, asked):
 
 
 def test_drift_is_a_result_that_fails_no_run_and_kfp_gets_page_and_metrics(laptop, cohort, asked):
-    document = laptop.report(cohort=cohort, model_name="darker")
+    document = report(laptop, cohort=cohort, model_name="darker")
     assert document["state"] == "succeeded", document["error"]
     found = read_document(laptop.output(document, "drift"), "medgantry/drift/1")
     assert "red intensity at 95%" in found["drifted"]
@@ -115,9 +91,9 @@ def test_drift_is_a_result_that_fails_no_run_and_kfp_gets_page_and_metrics(lapto
 
 
 def test_a_cohorts_path_will_do_on_a_laptop_and_a_wrong_one_is_named(laptop, cohort, asked):
-    document = laptop.report(cohort=str(laptop.folder / "divided"), model_name="alike")
+    document = report(laptop, cohort=str(laptop.folder / "divided"), model_name="alike")
     assert document["state"] == "succeeded", document["error"]
-    wrong = laptop.report(cohort=str(laptop.folder / "nowhere"), model_name="alike")
+    wrong = report(laptop, cohort=str(laptop.folder / "nowhere"), model_name="alike")
     assert (wrong["state"], wrong["error"]["step"]) == ("failed", "open_cohort")
     assert "docs/monitoring.md" in wrong["error"]["remedy"]
 
@@ -137,7 +113,7 @@ def test_a_model_of_survival_is_compared_with_the_table_that_it_learnt_from(lapt
         for record in records(model, asked):
             log.add(record)
         log.close()
-        document = laptop.report("feature_drift_report", model=uri, features=str(features), model_name=name)
+        document = report(laptop, "feature_drift_report", model=uri, features=str(features), model_name=name)
         assert document["state"] == "succeeded", document["error"]
         facts = {row["step"]: row["facts"][0] for row in document["steps"]}["report_feature_drift"]
         assert (facts["requests"], facts["reference_cases"]) == (40, 60)
