@@ -13,8 +13,10 @@ PREFIX = "MEDGANTRY_SERVING_"
 class Limits:
     """Each is set by the environment variable of its name in capitals, after `MEDGANTRY_SERVING_`."""
 
-    request_mib: int = 1024
-    """Of a request's body, and of each file that it refers to."""
+    request_mib: int = 128
+    """Of a request's body. Those of all that wait lie in memory, some three times over."""
+    file_mib: int = 2048
+    """Of a file that a request refers to: one at a time is fetched, to a disk."""
     unpacked_mib: int = 4096
     """Of what an archive or a compressed file unpacks to."""
     archive_files: int = 20_000
@@ -58,6 +60,11 @@ class Limits:
     def request_bytes(self) -> int:
         """`request_mib` in bytes."""
         return self.request_mib << 20
+
+    @property
+    def file_bytes(self) -> int:
+        """`file_mib` in bytes."""
+        return self.file_mib << 20
 
     @property
     def unpacked_bytes(self) -> int:

@@ -58,8 +58,8 @@ class References:
             return
         store, key = _object(uri)
         size = store.stat(key).size
-        if size > limits.request_bytes:
-            raise TooLarge(f"{uri} has {size} bytes, at most {limits.request_bytes} are taken.")
+        if size > limits.file_bytes:
+            raise TooLarge(f"{uri} has {size} bytes, at most {limits.file_bytes} are taken.")
         store.download(key, path)
 
     def put(self, prefix: str, name: str, path: Path) -> str:

@@ -23,7 +23,7 @@ from medgantry.serving.incoming.volumes import receive_volume
 from medgantry.serving.limits import Limits
 from medgantry.serving.refusals import TooLarge
 
-LIMITS = Limits(request_mib=8, unpacked_mib=16, archive_files=50, megavoxels=2)
+LIMITS = Limits(request_mib=8, file_mib=9, unpacked_mib=16, archive_files=50, megavoxels=2)
 NOWHERE = References(sources=[], targets=[])
 
 
@@ -144,6 +144,8 @@ def test_references_are_read_and_written_where_they_may(store, tmp_path):
         with pytest.raises(InvalidInput, match="may not be written"):
             references.check_target(store.uri(wrong))
     store.put_bytes("inbox/large", bytes(9 << 20))
+    references.fetch(store.uri("inbox/large"), tmp_path / "larger than a body may be", LIMITS)
+    store.put_bytes("inbox/large", bytes((9 << 20) + 1))
     with pytest.raises(TooLarge):
         references.fetch(store.uri("inbox/large"), tmp_path / "d", LIMITS)
 
