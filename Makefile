@@ -26,7 +26,7 @@ run: $(VENV)/ready  ## A pipeline on your data: make run NAME=brain_tumor_segmen
 	$(PY) -m pipelines run $(NAME) $(ARGS)
 
 test: $(VENV)/ready  ## All tests, with real servers, a core to each of up to four runners (CI runs this, through check)
-	$(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	$(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 e2e: $(VENV)/ready  ## Only the whole pipelines
 	$(PY) -m pytest -m "e2e and not soak"

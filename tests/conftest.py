@@ -18,6 +18,12 @@ settings.register_profile("usual", deadline=None)
 settings.load_profile("usual")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Runners side by side begin with whole pipelines, so that none is left alone with one at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The real S3 and MLflow servers, for the whole session."""
