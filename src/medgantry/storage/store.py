@@ -10,6 +10,7 @@ The only module that reads the store's address and credentials; they come from t
     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
 """
 
+import base64
 import hashlib
 import io
 import os
@@ -325,10 +326,14 @@ class ObjectStore:
         scheme = "https" if self._tls else "http"
         path = "/" + quote(f"{self.bucket}/{self._path(key)}", safe="/-_.~")
         size = len(data) if isinstance(data, bytes) else data.stat().st_size
+        with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as content:
+            md5 = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).digest()
         now = datetime.now(UTC)
         headers: dict[str, Any] = {
             "Host": self._endpoint,
             "Content-Length": str(size),
+            # SeaweedFS keeps what a client that was killed had sent, as a whole object, unless its digest is wrong.
+            "Content-MD5": base64.b64encode(md5).decode(),
             "x-amz-content-sha256": sha256,
             "x-amz-date": now.strftime("%Y%m%dT%H%M%SZ"),
             **conditions,

@@ -1,9 +1,13 @@
 import hashlib
+import http.client
+import multiprocessing
+import os
 import random
 import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from minio.credentials import Credentials
@@ -90,6 +94,30 @@ def test_a_file_sent_in_parts_is_equal(
     (tmp_path / "source").write_bytes(content)
     store.put_file("parts", tmp_path / "source")
     assert store.get_bytes("parts") == content
+
+
+def _put_and_die(key: str, data: bytes) -> None:
+    """Be killed once the request's first part, its headers, is sent."""
+    send = http.client.HTTPConnection.send
+
+    def last(connection: http.client.HTTPConnection, part: Any) -> None:
+        send(connection, part)
+        os._exit(9)
+
+    http.client.HTTPConnection.send = last  # type: ignore[method-assign, assignment]
+    ObjectStore.from_environment().put_bytes(key, data)
+
+
+def test_what_a_killed_client_began_to_send_is_no_object(store: ObjectStore) -> None:
+    store.put_bytes("pointer", b"whole")
+    for key in ("pointer", "new"):
+        process = multiprocessing.get_context("fork").Process(target=_put_and_die, args=(key, b"next"))
+        process.start()
+        process.join()
+        assert process.exitcode == 9
+    time.sleep(0.5)  # the server may take a moment to see that nobody is there
+    assert store.get_bytes("pointer") == b"whole"
+    assert not store.exists("new")
 
 
 def test_listing_is_relative_sorted_and_deep(store: ObjectStore) -> None:

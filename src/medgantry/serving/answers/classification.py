@@ -19,6 +19,7 @@ from medgantry.monitoring.case_statistics import CaseStatistics, photo_statistic
 from medgantry.serving.exchange import Answer, Answered, Asked, Described, Given
 from medgantry.serving.incoming.content import Receiver
 from medgantry.serving.incoming.volumes import observe, receive_volume
+from medgantry.serving.refusals import TooLarge
 from medgantry.stages import stage
 
 PHOTO = "image"
@@ -100,6 +101,9 @@ class ClassificationAnswers:
         content = self._receiver.receive(item, scratch / "photo")
         if content.kind != "photo":
             raise InvalidInput("A JPEG or PNG was wanted, found a volume.")
+        size, most = content.path.stat().st_size, self._receiver.limits.request_bytes
+        if size > most:  # it is read whole, wherever it came from
+            raise TooLarge(f"A photo of {size} bytes was given, at most {most} are taken.")
         try:
             pixels, _ = read_photo(content.path.name, content.path.read_bytes())
         except Unusable as verdict:
