@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from medgantry.cohort import File
+from medgantry.cohort import PAIR, File
 from medgantry.errors import Mismatch
 from medgantry.storage.files import fetch
 
@@ -22,7 +22,7 @@ def bring_pair(files: Sequence[File], folder: Path) -> dict[str, Path]:
     Raises:
         Mismatch: If an image is missing.
     """
-    if missing := {"fixed", "moving"} - {file.role for file in files}:
+    if missing := set(PAIR) - {file.role for file in files}:
         raise Mismatch(
             f"The bundle registers pairs; this case has no {' and no '.join(sorted(missing))} image.",
             "Read the source with ingest_pairs.",

@@ -63,6 +63,10 @@ class Case:
     """What is known about the case as a whole, for stratification or as a class."""
 
 
+PAIR = ("fixed", "moving")
+"""Roles of the two images of a pair."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class File:
     """One row of `files.parquet`: one channel of an image, or a label map."""

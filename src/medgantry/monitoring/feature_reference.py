@@ -23,9 +23,8 @@ def make_feature_reference(model: SurvivalModel, table: FeatureTable) -> Referen
         Mismatch: If it learnt from another table.
     """
     model.predictions.check_table(table.content_hash)
-    columns = [column for each in model.columns.values() for column in each]
     learnt = set(model.predictions.subjects)
-    seen = [table_statistics(columns, row) for row in table.rows if row[SUBJECT] in learnt]
+    seen = [table_statistics(model.features, row) for row in table.rows if row[SUBJECT] in learnt]
     return Reference(
         sources={"model": model.model_hash, "feature table": table.content_hash},
         answers="",

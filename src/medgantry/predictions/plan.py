@@ -6,7 +6,7 @@ from pathlib import Path
 
 from medgantry.bundles import Bundle
 from medgantry.bundles.bundle import Task
-from medgantry.cohort import Cohort, File
+from medgantry.cohort import PAIR, Cohort, File
 from medgantry.cohort.parts import deal_cases
 from medgantry.documents import read_document, write_document
 from medgantry.errors import InvalidBundle, InvalidInput, Mismatch
@@ -15,7 +15,7 @@ from medgantry.fingerprint import code_fingerprint, hash_value
 SCHEMA_NAME = "medgantry/prediction-plan/1"
 STEP = "predict_part"
 """Whose verdicts are in the ledger."""
-INPUTS = ("image", "fixed", "moving")
+INPUTS = ("image", *PAIR)
 """Roles of the files that a network sees."""
 SOURCE = "dicom"
 """Role of the DICOM objects that a case was made of."""

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from medgantry.documents import read_document, write_document
 
 FOLDER = "golden"
@@ -27,6 +30,13 @@ class GoldenInput:
     """On the file's last axis; -1 for a file of one channel."""
     values: Sequence[float | str | None] = field(default_factory=list)
     """None for what is not known."""
+
+    @property
+    def sent(self) -> NDArray[np.float64] | list[str]:
+        """The values as a request has them: numbers if all are, else texts, empty for what is not known."""
+        if all(isinstance(value, float) for value in self.values):
+            return np.array(self.values, dtype=np.float64)
+        return [str(value or "") for value in self.values]
 
 
 @dataclass(frozen=True, kw_only=True)

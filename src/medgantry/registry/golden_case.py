@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from medgantry.bundles import Bundle
-from medgantry.cohort import Cohort
+from medgantry.cohort import PAIR, Cohort
 from medgantry.evaluation.classification.measures import probability
 from medgantry.evaluation.evaluation import Evaluation
 from medgantry.registry.golden import FOLDER, Golden, GoldenInput
@@ -15,7 +15,6 @@ from medgantry.storage.files import fetch
 
 _ANSWERS = {"segmentation": "label_map_nifti", "registration": "displacement_nifti"}
 """The output of the file that evaluation keeps of a case, by task."""
-_PAIR = ("fixed", "moving")
 
 
 def add_golden_case(
@@ -42,7 +41,7 @@ def _copy_inputs(cohort: Cohort, case_id: str, folder: Path) -> list[GoldenInput
     inputs = []
     with TemporaryDirectory(prefix="medgantry-golden-") as scratch:
         for file in cohort.files_of[case_id]:
-            if file.role != "image" and file.role not in _PAIR:
+            if file.role != "image" and file.role not in PAIR:
                 continue
             path = fetch(file.uri, file.sha256, Path(scratch), file.format)
             name = f"{file.sha256[:16]}.{file.format.removesuffix('.gz')}"

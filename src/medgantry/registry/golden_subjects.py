@@ -18,14 +18,13 @@ def add_golden_subjects(model_folder: Path) -> None:
     the others are 0. Categories have their first declared value, and their last.
     """
     model = SurvivalModel.open(model_folder)
-    values = {column.name: _values(column, scale) for column, scale in _scaled(model)}
+    scales = _scales(model)
+    values = {column.name: _values(column, scales.get(column.name, (0.0, 0.0))) for column in model.features}
     rows = [
         {SUBJECT: name, TIMESTAMP: ALWAYS, **{feature: each[place] for feature, each in values.items()}}
         for place, name in enumerate(_NAMES)
     ]
-    found = model.predict(
-        FeatureTable(columns=[column for column, _ in _scaled(model)], rows=rows, entries=())
-    )
+    found = model.predict(FeatureTable(columns=model.features, rows=rows, entries=()))
     Golden(
         case_id="invented subjects",
         inputs=[GoldenInput(name=feature, values=each) for feature, each in values.items()],
@@ -34,15 +33,14 @@ def add_golden_subjects(model_folder: Path) -> None:
     ).save(model_folder / FOLDER)
 
 
-def _scaled(model: SurvivalModel) -> list[tuple[Column, tuple[float, float]]]:
-    """Every feature with mean and spread; 0 and 0 where the model does not look at its number."""
-    found = []
+def _scales(model: SurvivalModel) -> dict[str, tuple[float, float]]:
+    """Mean and spread of the numbers that the model looks at, by name."""
+    found: dict[str, tuple[float, float]] = {}
     for modality, columns in model.columns.items():
         names = [name for column in columns for name in expanded(column)]
         fitted = model.preparations[modality]
         known = [names[place] for place in fitted.columns]
-        scales = dict(zip(known, zip(fitted.mean.tolist(), fitted.spread.tolist(), strict=True), strict=True))
-        found += [(column, scales.get(column.name, (0.0, 0.0))) for column in columns]
+        found.update(zip(known, zip(fitted.mean.tolist(), fitted.spread.tolist(), strict=True), strict=True))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas
 
 from medgantry.bundles import Bundle
+from medgantry.cohort import PAIR
 from medgantry.inference import Classifier, Segmenter
 from medgantry.inference.registrar import Registrar
 
@@ -43,7 +44,7 @@ class BundleModel:
         paths = [folder / f"{index:05d}.nii.gz" for index in range(len(rows))]
         for row, path in zip(rows, paths, strict=True):
             if isinstance(self._model, Registrar):
-                pair = {name: Path(row[name]) for name in ("fixed", "moving")}
+                pair = {name: Path(row[name]) for name in PAIR}
                 self._model.predict_case(pair).displacement.save(path)
             else:
                 self._model.predict_case(self._item(row)).save(path)

@@ -82,13 +82,12 @@ def _add(
 
 def _signature(model: SurvivalModel) -> ModelSignature:
     """What `predict` takes and gives; a feature that was not measured may be absent."""
-    columns = [column for each in model.columns.values() for column in each]
     answers = [
         ColSpec(DataType.double, "risk"),
         *(ColSpec(DataType.double, name) for name in survival_names(model)),
     ]
     return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, "subject_id"), *map(_specification, columns)]),
+        inputs=Schema([ColSpec(DataType.string, "subject_id"), *map(_specification, model.features)]),
         outputs=Schema([ColSpec(DataType.string, "subject_id"), *answers]),
     )
 

@@ -17,7 +17,6 @@ class Prognoses:
 
     def __init__(self, folder: Path) -> None:
         self._model = SurvivalModel.open(folder)
-        self._columns = [column for each in self._model.columns.values() for column in each]
 
     def predict(self, table: Any, params: Any = None) -> Any:
         """Predict for subjects.
@@ -34,11 +33,11 @@ class Prognoses:
             {
                 SUBJECT: str(row[SUBJECT]),
                 TIMESTAMP: now,
-                **{column.name: _value(row.get(column.name)) for column in self._columns},
+                **{column.name: _value(row.get(column.name)) for column in self._model.features},
             }
             for row in table.to_dict("records")
         ]
-        found = self._model.predict(FeatureTable(columns=self._columns, rows=rows, entries=[]))
+        found = self._model.predict(FeatureTable(columns=self._model.features, rows=rows, entries=[]))
         answers = {SUBJECT: list(found.subjects), "risk": found.risk}
         for index, name in enumerate(survival_names(self._model)):
             answers[name] = found.survival[:, index]

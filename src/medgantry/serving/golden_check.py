@@ -104,13 +104,9 @@ def _input(asked: GoldenInput, release: Release, store: ObjectStore) -> dict[str
             "data": [uri],
             "parameters": parameters,
         }
-    texts = not all(isinstance(value, float) for value in asked.values)
-    return {
-        "name": asked.name,
-        "shape": [len(asked.values)],
-        "datatype": "BYTES" if texts else "FP64",
-        "data": [value or "" for value in asked.values] if texts else list(asked.values),
-    }
+    sent = asked.sent
+    datatype = "FP64" if isinstance(sent, np.ndarray) else "BYTES"
+    return {"name": asked.name, "shape": [len(sent)], "datatype": datatype, "data": list(sent)}
 
 
 def _ask(endpoint: Endpoint, wanted: str, request: dict[str, Any]) -> tuple[float, dict[str, Any]]:

@@ -49,9 +49,7 @@ def _given(each: GoldenInput, folder: Path) -> Given:
     if each.file:
         content = (folder / each.file).read_bytes()
         return Given(name=each.name, values=[content], parameters={"channel_index": each.channel_index})
-    if all(isinstance(value, float) for value in each.values):
-        return Given(name=each.name, values=np.array(each.values))
-    return Given(name=each.name, values=[str(value or "") for value in each.values])
+    return Given(name=each.name, values=each.sent)
 
 
 def _noise(answers: Answers) -> Asked:

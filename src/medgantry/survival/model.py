@@ -77,6 +77,11 @@ class SurvivalModel:
         """Names of the models, the one to use first."""
         return list(self.models)
 
+    @property
+    def features(self) -> list[Column]:
+        """The columns that `predict` looks at, modality by modality."""
+        return [column for each in self.columns.values() for column in each]
+
     def predict(self, table: FeatureTable, candidate: str = "") -> Prognosis:
         """Predict for the subjects of a table, who need no outcome.
 
@@ -113,7 +118,7 @@ class SurvivalModel:
 
     def _check_fits(self, table: FeatureTable) -> None:
         wrong = []
-        for column in (column for each in self.columns.values() for column in each):
+        for column in self.features:
             found = table.by_name.get(column.name)
             if found is None:
                 wrong.append(f"{column.name!r} is missing")

@@ -48,7 +48,6 @@ def learn(table: FeatureTable, seed: int = 0) -> SurvivalModel:
 
 def records(model: SurvivalModel, table: FeatureTable) -> list[Record]:
     """What a server would log of each subject of a table, asked for alone."""
-    columns = [column for each in model.columns.values() for column in each]
     found = model.predict(table)
     rows = {row["subject_id"]: row for row in table.rows}
     return [
@@ -56,7 +55,7 @@ def records(model: SurvivalModel, table: FeatureTable) -> list[Record]:
             release=RELEASE,
             status="answered",
             seconds=0.1,
-            statistics=table_statistics(columns, rows[subject]),
+            statistics=table_statistics(model.features, rows[subject]),
             risk=float(risk),
         )
         for subject, risk in zip(found.subjects, found.risk, strict=True)

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from medgantry.cohort import Case, Cohort, File
+from medgantry.cohort import PAIR, Case, Cohort, File
 from medgantry.errors import InvalidInput
 from medgantry.ingest.pairs.judge import PairFacts, judge_pair
 from medgantry.ingest.pairs.learn2reg import read_learn2reg
-from medgantry.ingest.pairs.pair import IMAGES, Pair, PairLayout
+from medgantry.ingest.pairs.pair import Pair, PairLayout
 from medgantry.ingest.pairs.pair_table import read_pair_table
 from medgantry.ledger import Entry, Unusable, check_budget
 from medgantry.storage import ObjectStore
@@ -116,7 +116,7 @@ def _file_rows(pair: Pair, facts: PairFacts, modality: str, source: Source, stor
         File(
             case_id=pair.case_id,
             role=role,
-            channel=modality if role in IMAGES else "",
+            channel=modality if role in PAIR else "",
             channel_index=-1,
             uri=source.keep(pair.files[role], fact.sha256, store),
             format=fact.format,

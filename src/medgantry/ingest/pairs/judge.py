@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from medgantry.cohort import PAIR
 from medgantry.fingerprint import hash_file
 from medgantry.ingest.nifti_facts import NiftiFacts, check_aligned, read_facts
-from medgantry.ingest.pairs.pair import IMAGES, KEYPOINTS, MASKS
+from medgantry.ingest.pairs.pair import KEYPOINTS, MASKS
 from medgantry.ledger import Unusable
 
 
@@ -48,7 +49,7 @@ def judge_pair(paths: Mapping[str, Path], *, needs_masks: bool) -> PairFacts:
             "all pairs have masks when one has", "this pair has none", "Add its masks, or leave it out."
         )
     volumes: dict[str, NiftiFacts] = {}
-    for role in (*IMAGES, *MASKS):
+    for role in (*PAIR, *MASKS):
         if role in paths:
             volumes[role] = _volume(role, paths[role])
             check_aligned(paths["fixed"].name, volumes["fixed"], paths[role].name, volumes[role])

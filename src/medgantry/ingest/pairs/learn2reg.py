@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from posixpath import basename, dirname, join, normpath
 from typing import Any
 
+from medgantry.cohort import PAIR
 from medgantry.errors import InvalidInput
 from medgantry.ingest.pairs.pair import Pair, PairLayout
 from medgantry.storage.files import Source
@@ -64,7 +65,7 @@ def _pairs(
     document: Mapping[str, Any], beside: Mapping[str, Mapping[str, Any]], names: set[str], table: str
 ) -> Iterator[Pair]:
     for listed in (entry for name in _LISTS for entry in document.get(name, []) if "fixed" in entry):
-        images = {role: normpath(listed[role]) for role in ("fixed", "moving")}
+        images = {role: normpath(listed[role]) for role in PAIR}
         stems = {role: basename(path).split(".")[0] for role, path in images.items()}
         parts = {role: _STATE.match(stem) for role, stem in stems.items()}
         fixed, moving = parts["fixed"], parts["moving"]

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-IMAGES = ("fixed", "moving")
+from medgantry.cohort import PAIR
+
 MASKS = ("fixed_mask", "moving_mask")
 KEYPOINTS = ("fixed_keypoints", "moving_keypoints")
-ROLES = (*IMAGES, *MASKS, *KEYPOINTS)
+ROLES = (*PAIR, *MASKS, *KEYPOINTS)
 
 
 @dataclass(frozen=True, kw_only=True)

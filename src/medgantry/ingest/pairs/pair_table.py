@@ -7,8 +7,9 @@ relative to the CSV's folder.
 import csv
 from posixpath import dirname, join, normpath
 
+from medgantry.cohort import PAIR
 from medgantry.errors import InvalidInput
-from medgantry.ingest.pairs.pair import IMAGES, ROLES, Pair, PairLayout
+from medgantry.ingest.pairs.pair import ROLES, Pair, PairLayout
 from medgantry.storage.files import Source
 
 
@@ -30,7 +31,7 @@ def read_pair_table(source: Source, modality: str) -> PairLayout:
     folder, pairs = dirname(tables[0]), {}
     with source.open_local(tables[0]).open(newline="") as stream:
         reader = csv.DictReader(stream)
-        needed = ("case_id", "group_id", *IMAGES)
+        needed = ("case_id", "group_id", *PAIR)
         if missing := set(needed) - set(reader.fieldnames or []):
             raise InvalidInput(f"{tables[0]} lacks the columns {sorted(missing)}.")
         for number, row in enumerate(reader, start=2):

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medgantry.bundles import Bundle
+from medgantry.cohort import PAIR
 from medgantry.inference.registrar import Registrar
 from medgantry.serving.exchange import Answered, Asked, Described, FileAnswer
 from medgantry.serving.incoming.content import Receiver
 from medgantry.serving.incoming.volumes import observe, receive_volume
 from medgantry.stages import stage
-
-_PAIR = ("fixed", "moving")
 
 
 class RegistrationAnswers:
@@ -26,22 +25,22 @@ class RegistrationAnswers:
         receiver: Brings what requests hold.
     """
 
-    inputs = tuple(Described(name=name, datatype="BYTES", shape=[1]) for name in _PAIR)
+    inputs = tuple(Described(name=name, datatype="BYTES", shape=[1]) for name in PAIR)
     outputs = (
         Described(name="displacement_nifti", datatype="BYTES", shape=[1]),
         Described(name="warped_nifti", datatype="BYTES", shape=[1]),
     )
 
-    names = _PAIR
+    names = PAIR
 
     def __init__(self, bundle: Bundle, receiver: Receiver) -> None:
         self._model, self._receiver = Registrar(bundle), receiver
 
     def answer(self, asked: Asked, wanted: Sequence[str], scratch: Path) -> Answered:
         """Register one pair."""
-        given = asked.by_name(_PAIR)
+        given = asked.by_name(PAIR)
         with stage("read"):
-            received = {name: receive_volume(given[name], self._receiver, scratch) for name in _PAIR}
+            received = {name: receive_volume(given[name], self._receiver, scratch) for name in PAIR}
         found = self._model.predict_case({name: Path(each.file.uri) for name, each in received.items()})
         files = {
             "displacement_nifti": scratch / "displacement.nii.gz",

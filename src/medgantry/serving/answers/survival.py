@@ -41,7 +41,7 @@ class SurvivalAnswers:
 
     def __init__(self, model: SurvivalModel) -> None:
         self._model = model
-        self._columns = {column.name: column for each in model.columns.values() for column in each}
+        self._columns = {column.name: column for column in model.features}
         self.inputs = [
             Described(name=column.name, datatype="FP64" if column.kind == NUMBER else "BYTES", shape=[-1])
             for column in self._columns.values()

@@ -30,9 +30,8 @@ def subjects():
 
 
 def inputs_of(model, subjects):
-    columns = [column for each in model.columns.values() for column in each]
     given = []
-    for column in columns:
+    for column in model.features:
         values = [row.get(column.name) for row in subjects]
         if column.kind == NUMBER:
             given.append((column.name, [math.nan if value is None else value for value in values]))
