@@ -9,13 +9,15 @@ import json
 import threading
 from dataclasses import dataclass, field
 from email import message_from_bytes
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
+
+from tests.quiet_server import QuietServer
 
 Object = dict[str, Any]
 _KINDS = {"STRING": str, "NUMBER_INTEGER": int | float, "NUMBER_DOUBLE": int | float, "BOOLEAN": bool}
@@ -59,8 +61,7 @@ class PipelinesApi:
         self._looks: dict[str, int] = {}
         self._ids = itertools.count(1)
         handler = type("Handler", (_Handler,), {"api": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._http.daemon_threads = True
+        self._http = QuietServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
 

@@ -24,6 +24,8 @@ HOPELESS = {
 GRACE_SECONDS = 120.0
 """How long such a reason may last: a registry may have a bad minute."""
 TAIL_LINES = 50
+LOG_SECONDS = 30.0
+"""How long the log of a job that ended may go on."""
 
 Say = Callable[[str], None]
 
@@ -62,7 +64,8 @@ class PodWatch:
         """Take the rest of rank 0's log; after a failure also the end of the others'."""
         self.look()
         for follower in self._followers.values():
-            follower.finish()
+            if not follower.finish():
+                self._say("[rank 0] its log does not end; last lines may be missing")
         if not failed:
             return
         for pod in sorted(self._cluster.pods(self._kind.pod_selector(self._name)), key=self._kind.rank):
@@ -127,9 +130,11 @@ class _Follower:
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"log of {pod}")
         self._thread.start()
 
-    def finish(self) -> None:
+    def finish(self) -> bool:
+        """Whether all was read."""
         self._stopping.set()
-        self._thread.join(30)
+        self._thread.join(LOG_SECONDS)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while not self._read() and not self._stopping.wait(1.0):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from html.parser import HTMLParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from medgantry.evaluation.evaluate import evaluate
 from medgantry.steps import StepRecord
 from tests.chromium import CHROMIUM, FLAGS, MISSING
 from tests.medgantry.colours import CLASSES, make_bundle, make_cohort
+from tests.quiet_server import QuietServer
 
 PROBE = """<!doctype html><link rel="icon" href="data:,"><pre></pre><iframe src="/report.html" onload="
 const inside = this.contentWindow;
@@ -49,7 +50,7 @@ def the_only_server(report: str) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = QuietServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
