@@ -14,27 +14,24 @@ import base64
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
-import tenacity
 import urllib3
 from minio import Minio
 from minio.credentials import Credentials
-from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from minio.helpers import check_bucket_name
 from minio.signer import sign_v4_s3
 from minio.sse import Sse, SseKMS, SseS3
 
-from medgantry.errors import InvalidInput, ObjectMissing, PreconditionFailed, StoreUnavailable
+from medgantry.errors import InvalidInput, ObjectMissing, PreconditionFailed
 from medgantry.fingerprint import hash_file
 from medgantry.storage.ranged import PARALLEL_RANGES, fetch_ranges
-
-T = TypeVar("T")
+from medgantry.storage.retries import Retries
 
 _CHUNK_BYTES = 64 << 10
 """What is read from a connection and written at once: larger writes by many threads cost ext4 two to four times the CPU."""
@@ -42,15 +39,6 @@ SINGLE_PUT_BYTES = 64 << 20
 """Objects above this size are sent in parts, unless the PUT is conditional."""
 PATIENCE_SECONDS = 180.0
 """How long a store may be away before we give up."""
-
-_TEMPORARY_CODES = {
-    "SlowDown",
-    "InternalError",
-    "ServiceUnavailable",
-    "RequestTimeout",
-    "XMinioServerNotInitialized",
-}
-_MISSING_CODES = {"NoSuchKey", "NoSuchBucket", "ResourceNotFound"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +88,7 @@ class ObjectStore:
         self.bucket = bucket
         self.prefix = prefix.strip("/")
         self._endpoint, self._tls, self._region = endpoint, tls, region
-        self._credentials, self._patience = credentials, patience
+        self._credentials, self._retry = credentials, Retries(endpoint, patience)
         self._sse = _parse_sse(sse)
         self._http = urllib3.PoolManager(
             maxsize=2 * PARALLEL_RANGES,
@@ -367,41 +355,6 @@ class ObjectStore:
             )
         return str(response.headers.get("ETag", "")).strip('"')
 
-    def _retry(self, operation: Callable[[], T]) -> T:
-        try:
-            return tenacity.Retrying(
-                retry=tenacity.retry_if_exception(_is_temporary),
-                wait=tenacity.wait_random_exponential(multiplier=0.2, max=8),
-                stop=tenacity.stop_after_delay(self._patience),
-                reraise=True,
-            )(operation)
-        except S3Error as error:
-            if error.code in _MISSING_CODES:
-                raise ObjectMissing(f"There is no {error.bucket_name}/{error.object_name}.") from error
-            if _is_temporary(error):
-                raise self._unavailable(error) from error
-            raise InvalidInput(
-                f"{self._endpoint} refused: {error.code} {error.message} ({error.resource}).",
-                "Check credentials and the bucket's policy.",
-            ) from error
-        except MinioException as error:
-            if _is_temporary(error):
-                raise self._unavailable(error) from error
-            raise InvalidInput(
-                f"{self._endpoint} does not answer as an S3 server does: {str(error)[:300]}.",
-                "Check MEDGANTRY_S3_ENDPOINT.",
-            ) from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            if not _is_temporary(error):
-                raise
-            raise self._unavailable(error) from error
-
-    def _unavailable(self, error: Exception) -> StoreUnavailable:
-        return StoreUnavailable(
-            f"The object store {self._endpoint} did not answer for {self._patience:.0f} s: {str(error)[:300]}.",
-            "Check that it runs and is reachable, then try again: finished work is kept.",
-        )
-
 
 def split_s3_uri(uri: str) -> tuple[str, str]:
     """Bucket and key (or prefix) of an `s3://bucket/key` URI.
@@ -413,17 +366,6 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
     if parts.scheme != "s3" or not parts.netloc:
         raise InvalidInput(f"An s3://bucket/key URI was wanted, got {uri!r}.")
     return parts.netloc, parts.path.strip("/")
-
-
-def _is_temporary(error: BaseException) -> bool:
-    if isinstance(error, S3Error):
-        return error.code in _TEMPORARY_CODES or (error.response is not None and error.response.status >= 500)
-    # Without a body of S3's own: to HEAD, or from what stands before the store.
-    if isinstance(error, ServerError):
-        return int(error.status_code) >= 500
-    if isinstance(error, InvalidResponseError):
-        return int(error._code) >= 500  # it tells the status nowhere else
-    return isinstance(error, urllib3.exceptions.HTTPError | ConnectionError | TimeoutError)
 
 
 def _variable(name: str) -> str:
