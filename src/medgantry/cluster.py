@@ -1,7 +1,7 @@
 """The cluster's API as this step may use it: one namespace, with patience for a server that is busy or away."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -121,19 +121,9 @@ class Cluster:
         group, version, namespace, plural = self._place(resource)
         name = manifest["metadata"]["name"]
         path = f"/apis/{group}/{version}/namespaces/{namespace}/{plural}/{name}"
-        applied: Manifest = self.call(
-            lambda: self.custom.api_client.call_api(  # the custom objects API itself knows merge patches only
-                path,
-                "PATCH",
-                query_params=[("fieldManager", "medgantry"), ("force", "true")],
-                header_params={"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"},
-                body=manifest,
-                response_type="object",
-                auth_settings=["BearerToken"],
-                _return_http_data_only=True,
-            )
-        )
-        return applied
+        query = {"fieldManager": "medgantry", "force": "true"}
+        # The custom objects API itself knows merge patches only.
+        return self.call(lambda: self._ask(path, "PATCH", query, manifest, "application/apply-patch+yaml"))
 
     def delete(self, resource: Resource, name: str) -> None:
         """Delete an object; deleting what is not there is no error."""
@@ -147,16 +137,7 @@ class Cluster:
             kind: The kind of object.
             path: The field's place, such as `("spec", "canary")`.
         """
-        document = self.call(
-            lambda: self.custom.api_client.call_api(
-                f"/openapi/v3/apis/{resource.api_version}",
-                "GET",
-                header_params={"Accept": "application/json"},
-                response_type="object",
-                auth_settings=["BearerToken"],
-                _return_http_data_only=True,
-            )
-        )
+        document = self.call(lambda: self._ask(f"/openapi/v3/apis/{resource.api_version}"))
         this = {"group": resource.group, "version": resource.version, "kind": kind}
         schemas = document["components"]["schemas"].values()
         schema = next(item for item in schemas if this in item.get("x-kubernetes-group-version-kind", []))
@@ -166,22 +147,21 @@ class Cluster:
                 return False
         return True
 
-    def own_pod(self) -> Any | None:
+    def own_pod(self) -> Manifest | None:
         """The pod this step runs in, as KFP names it; None outside of KFP."""
         name = os.environ.get("KFP_POD_NAME", "")
-        return self._found(lambda: self.core.read_namespaced_pod(name, self.namespace)) if name else None
+        return self._found(lambda: self._ask(self._core(f"pods/{name}"))) if name else None
 
-    def pods(self, selector: str) -> list[Any]:
+    def pods(self, selector: str) -> list[Manifest]:
         """Pods with these labels."""
-        return list(
-            self.call(lambda: self.core.list_namespaced_pod(self.namespace, label_selector=selector)).items
-        )
+        found = self.call(lambda: self._ask(self._core("pods"), query={"labelSelector": selector}))
+        return list(found["items"])
 
-    def events(self, name: str) -> list[Any]:
+    def events(self, name: str) -> list[Manifest]:
         """Events about an object."""
         selector = f"involvedObject.name={name}"
-        found = self.call(lambda: self.core.list_namespaced_event(self.namespace, field_selector=selector))
-        return list(found.items)
+        found = self.call(lambda: self._ask(self._core("events"), query={"fieldSelector": selector}))
+        return list(found["items"])
 
     def call(self, request: Callable[[], T]) -> T:
         """Make a request, again and again while the server is busy, away, or does not know the token any more.
@@ -212,6 +192,34 @@ class Cluster:
                 return True
             return error.status in (0, 408, 410, 429) or int(error.status or 0) >= 500
         return isinstance(error, urllib3.exceptions.HTTPError | OSError)
+
+    def _core(self, what: str) -> str:
+        return f"/api/v1/namespaces/{self.namespace}/{what}"
+
+    def _ask(
+        self,
+        path: str,
+        method: str = "GET",
+        query: Mapping[str, str] | None = None,
+        body: Manifest | None = None,
+        content: str = "application/json",
+    ) -> Manifest:
+        """One request, and its answer as JSON.
+
+        The client's own classes of pods and events set logging up anew for each object in them: 30 ms a pod, in which a
+        signal handler that raises leaves logging's lock locked.
+        """
+        answer: Manifest = self.custom.api_client.call_api(
+            path,
+            method,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": "application/json", "Content-Type": content},
+            body=body,
+            response_type="object",
+            auth_settings=["BearerToken"],
+            _return_http_data_only=True,
+        )
+        return answer
 
     def _place(self, resource: Resource) -> tuple[str, str, str, str]:
         return resource.group, resource.version, self.namespace, resource.plural

@@ -267,28 +267,27 @@ def _because(message: str, pods: PodWatch) -> str:
     return f"{message or 'The job failed.'}\n{tail}".strip()
 
 
-def _image(pod: Any | None) -> str:
+def _image(pod: Manifest | None) -> str:
     """The image of this step: workers run the same code."""
     named = os.environ.get("MEDGANTRY_TRAIN_IMAGE", "")
     if named:
         return named
-    containers = pod.spec.containers if pod is not None else []
-    for container in containers:
-        if container.name == "main":  # Argo's name for the user's container
-            return str(container.image)
+    for container in pod["spec"]["containers"] if pod is not None else []:
+        if container["name"] == "main":  # Argo's name for the user's container
+            return str(container["image"])
     raise TrainingFailed(
         "The image for the workers is not known: this step does not run in a pod of KFP.",
         "Set MEDGANTRY_TRAIN_IMAGE.",
     )
 
 
-def _workflow(pod: Any | None) -> list[dict[str, str]]:
+def _workflow(pod: Manifest | None) -> list[dict[str, str]]:
     """The Argo workflow as the job's owner: it lives as long as the run does, which the step's pod does not."""
-    owners = (pod.metadata.owner_references or []) if pod is not None else []
+    owners = pod["metadata"].get("ownerReferences", []) if pod is not None else []
     return [
-        {"apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid}
+        {key: owner[key] for key in ("apiVersion", "kind", "name", "uid")}
         for owner in owners
-        if owner.kind == "Workflow"
+        if owner["kind"] == "Workflow"
     ]
 
 

@@ -78,7 +78,7 @@ class JobKind(Protocol):
     def pod_selector(self, name: str) -> str:
         """Labels of a job's pods."""
 
-    def rank(self, pod: Any) -> int:
+    def rank(self, pod: Mapping[str, Any]) -> int:
         """A pod's place among the job's pods."""
 
 

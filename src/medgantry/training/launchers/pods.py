@@ -4,12 +4,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 import urllib3
 from kubernetes.client.exceptions import ApiException
 
-from medgantry.cluster import Cluster
+from medgantry.cluster import Cluster, Manifest
 from medgantry.training.launchers.job_kind import JobKind
 
 HOPELESS = {
@@ -56,7 +55,7 @@ class PodWatch:
         for pod in self._cluster.pods(self._kind.pod_selector(self._name)):
             self._tell_events(pod)
             fault = fault or self._hopeless(pod)
-            if self._kind.rank(pod) == 0 and pod.status.phase != "Pending":
+            if self._kind.rank(pod) == 0 and pod["status"].get("phase", "Pending") != "Pending":
                 self._follow(pod)
         return fault
 
@@ -71,14 +70,14 @@ class PodWatch:
         for pod in sorted(self._cluster.pods(self._kind.pod_selector(self._name)), key=self._kind.rank):
             rank = self._kind.rank(pod)
             for message in _terminations(pod):
-                self._say(f"[rank {rank}] {pod.metadata.name} {message}")
+                self._say(f"[rank {rank}] {pod['metadata']['name']} {message}")
             if rank:
                 self._tell_tail(pod, rank)
 
-    def _tell_tail(self, pod: Any, rank: int) -> None:
+    def _tell_tail(self, pod: Manifest, rank: int) -> None:
         try:
             text = self._cluster.core.read_namespaced_pod_log(
-                pod.metadata.name,
+                pod["metadata"]["name"],
                 self._cluster.namespace,
                 container=self._kind.container,
                 tail_lines=TAIL_LINES,
@@ -90,28 +89,29 @@ class PodWatch:
         for line in text.splitlines():
             self._say(f"[rank {rank}] {line}")
 
-    def _tell_events(self, pod: Any) -> None:
-        for event in self._cluster.events(pod.metadata.name):
-            key = f"{event.metadata.uid}-{event.count}"
+    def _tell_events(self, pod: Manifest) -> None:
+        name = pod["metadata"]["name"]
+        for event in self._cluster.events(name):
+            key = f"{event['metadata']['uid']}-{event.get('count')}"
             if key not in self._told:
                 self._told.add(key)
-                self._say(f"[{pod.metadata.name}] {event.reason}: {event.message}")
+                self._say(f"[{name}] {event.get('reason')}: {event.get('message')}")
 
-    def _hopeless(self, pod: Any) -> str:
-        statuses = [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]
-        for status in statuses:
-            waiting = status.state.waiting if status.state else None
-            key = f"{pod.metadata.name}/{status.name}"
-            if waiting is None or waiting.reason not in HOPELESS:
+    def _hopeless(self, pod: Manifest) -> str:
+        name, status = pod["metadata"]["name"], pod["status"]
+        for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
+            waiting = container.get("state", {}).get("waiting") or {}
+            key = f"{name}/{container['name']}"
+            if waiting.get("reason") not in HOPELESS:
                 self._waiting.pop(key, None)
                 continue
             since = self._waiting.setdefault(key, time.monotonic())
             if time.monotonic() - since >= self._grace:
-                return f"{pod.metadata.name}: {waiting.reason}: {waiting.message or ''}"
+                return f"{name}: {waiting['reason']}: {waiting.get('message', '')}"
         return ""
 
-    def _follow(self, pod: Any) -> None:
-        name = pod.metadata.name
+    def _follow(self, pod: Manifest) -> None:
+        name = pod["metadata"]["name"]
         if name not in self._followers:
             self._followers[name] = _Follower(self._cluster, name, self._kind.container, self._line)
 
@@ -168,10 +168,10 @@ class _Follower:
             self._say(text)
 
 
-def _terminations(pod: Any) -> list[str]:
-    ended = [status.state.terminated for status in pod.status.container_statuses or [] if status.state]
+def _terminations(pod: Manifest) -> list[str]:
+    states = [container.get("state", {}) for container in pod["status"].get("containerStatuses", [])]
     return [
-        f"ended with {item.exit_code} {item.reason or ''}: {(item.message or '').strip()[-500:]}"
-        for item in ended
+        f"ended with {item['exitCode']} {item.get('reason', '')}: {item.get('message', '').strip()[-500:]}"
+        for item in (state.get("terminated") for state in states)
         if item is not None
     ]

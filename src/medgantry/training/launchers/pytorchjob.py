@@ -66,9 +66,9 @@ class PyTorchJob:
         """The operator's own label."""
         return f"training.kubeflow.org/job-name={name}"
 
-    def rank(self, pod: Any) -> int:
+    def rank(self, pod: Mapping[str, Any]) -> int:
         """The master is 0."""
-        labels = pod.metadata.labels
+        labels = pod["metadata"]["labels"]
         index = int(labels.get("training.kubeflow.org/replica-index", 0))
         is_worker = labels.get("training.kubeflow.org/replica-type", "master").lower() == "worker"
         return index + int(is_worker)

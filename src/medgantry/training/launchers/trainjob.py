@@ -100,9 +100,9 @@ class TrainJob:
         """The label of the JobSet, which has the job's name."""
         return f"jobset.sigs.k8s.io/jobset-name={name}"
 
-    def rank(self, pod: Any) -> int:
+    def rank(self, pod: Mapping[str, Any]) -> int:
         """The index that the Job gave."""
-        return int(pod.metadata.labels.get("batch.kubernetes.io/job-completion-index", 0))
+        return int(pod["metadata"]["labels"].get("batch.kubernetes.io/job-completion-index", 0))
 
 
 def _node_pod(spec: Mapping[str, Any]) -> Manifest:
