@@ -25,11 +25,10 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException
 
+from pipelines.runners.ports import HOST, choose_ports
 from pipelines.runners.stack_servers import (
     BUCKETS,
-    HOST,
     check_programs,
-    choose_ports,
     server_environment,
     storage_command,
     tracking_command,

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import random
-import socket
 import sys
 from pathlib import Path
 
+from pipelines.runners.ports import HOST
 from pipelines.runners.stack_state import ID_VARIABLE, StackError
 
-HOST = "127.0.0.1"
 BUCKETS = ("medgantry", "mlflow")
 
-# weed's gRPC ports are its HTTP ports + 10000; both then lie below Linux's ephemeral range (32768 and up),
-# where an outgoing connection of any program could take one between the choice and the bind.
-_GRPC_OFFSET = 10000
-_PORTS = range(10240, 32768 - _GRPC_OFFSET)
 # What the user's shell may hold about other S3 and MLflow servers: an AWS_SESSION_TOKEN or AWS_PROFILE next to
 # our keys makes every artifact PUT fail, and MLFLOW_* sets options of the server.
 _FOREIGN_PREFIXES = ("AWS_", "MLFLOW_", "S3_", "WEED_")
@@ -102,34 +96,3 @@ def server_environment(environment: dict[str, str], stack_id: str) -> dict[str, 
         ID_VARIABLE: stack_id,
     }
     return result
-
-
-def choose_ports(home: Path, names: tuple[str, ...]) -> dict[str, int]:
-    """One free port per name, each with its gRPC twin free as well."""
-    # Seeded by the home: a restart mostly gets the same addresses (bookmarks), two homes mostly different ones.
-    candidates = random.Random(str(home)).sample(_PORTS, 400)
-    used: set[int] = set()
-    ports: dict[str, int] = {}
-    for name in names:
-        for port in candidates:
-            pair = {port, port + _GRPC_OFFSET}
-            if not pair & used and all(map(_is_free, pair)):
-                used |= pair
-                ports[name] = port
-                break
-        else:
-            raise StackError(
-                f"Wanted a free port on {HOST} for {name}; none of {len(candidates)} tried was free."
-            )
-    return ports
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do: connections of the last run in TIME_WAIT do not count, a listener does.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True

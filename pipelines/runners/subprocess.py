@@ -1,7 +1,6 @@
 """Steps and model servers as processes of this machine."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import psutil
 from kfp.local import subprocess_task_handler
 
 from medgantry.processes import die_with_parent
+from pipelines.runners.ports import free_port
 from pipelines.runners.stack_state import alive, process_record
 from pipelines.runners.step_logs import StepLogs
 
@@ -50,10 +50,10 @@ class Processes:
 
     def serve(self, name: str, prefix: str, log: Path) -> "ServerProcess":
         """Start one on a free port; it gets a session of its own, as a server that is kept outlives us."""
-        port = _free_port()
+        port = free_port()
         command = [sys.executable, "-m", "medgantry.serving", "--name", name]
         command += ["--prefix", prefix, "--host", "127.0.0.1", "--page"]
-        command += ["--port", str(port), "--grpc-port", str(_free_port())]
+        command += ["--port", str(port), "--grpc-port", str(free_port())]
         environment = {**os.environ, **self._environment}
         environment.pop("MEDGANTRY_TETHERED", None)
         with log.open("wb") as stream:
@@ -128,10 +128,3 @@ def _run(logs: StepLogs, command: list[str], env_vars: dict[str, str]) -> int:
     if process.returncode:
         logs.fail(name, process.returncode, tail)
     return process.returncode
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

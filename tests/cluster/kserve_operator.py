@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from medgantry.storage.files import locate
+from pipelines.runners.ports import free_port
 from tests.cluster.api_server import ApiServer, Object, Refusal
-from tests.cluster.operators import condition, free_port
+from tests.cluster.operators import condition
 
 SERVICES = ("serving.kserve.io", "inferenceservices")
 

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from pipelines.runners.ports import free_port
 from tests.cluster.api_server import ApiServer, Object, Refusal
 
 PYTORCH = ("kubeflow.org", "pytorchjobs")
@@ -258,9 +258,3 @@ def set_status(server: ApiServer, kind: tuple[str, str], name: str, status: Obje
 
 def _container_status(name: str, state: Object) -> Object:
     return {"name": name, "image": "", "imageID": "", "ready": False, "restartCount": 0, "state": state}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

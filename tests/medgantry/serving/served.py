@@ -1,7 +1,6 @@
 """A real model server as a process of its own."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import psutil
 import urllib3
 
 from medgantry.storage import ObjectStore, fetch_folder, publish_folder
+from pipelines.runners.ports import free_port
 
 NAME = "model"
 
@@ -29,7 +29,7 @@ class Server:
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str], page: bool) -> None:
-        self.port, self.grpc_port = _free_port(), _free_port()
+        self.port, self.grpc_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder.with_name(f"{folder.name}-{self.port}.log")
         command = [sys.executable, "-m", "medgantry.serving", "--name", NAME, "--folder", str(folder)]
@@ -95,9 +95,3 @@ def outputs(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
     """Outputs by name."""
     assert response.status == 200, response.data[:2000]
     return {output["name"]: output["data"] for output in response.json()["outputs"]}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 
@@ -19,6 +18,7 @@ from medgantry.loading.node_cache import NodeCache
 from medgantry.sharding.shard_file import write_shard
 from medgantry.training.class_validation import ClassValidation, as_arrays
 from medgantry.training.validation import validate
+from pipelines.runners.ports import free_port
 
 CLASSES = ["bcc", "mel", "nv"]
 
@@ -111,10 +111,7 @@ dist.destroy_process_group()
 def test_rows_are_bit_equal_on_two_ranks(tmp_path):
     shards, names = write_cases(tmp_path, [0, 2, 1, 1, 2])
     (tmp_path / "cases.json").write_text(json.dumps([shards, names]))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
     ranks = [
         subprocess.Popen(
             [sys.executable, "-c", WORKER, str(tmp_path)],

@@ -31,7 +31,8 @@ from medgantry.errors import InvalidInput, SourceUnavailable
 from medgantry.ledger import Unusable
 from medgantry.phantoms.dicom.series import make_series, write_series
 from medgantry.phantoms.dicom.spec import SeriesSpec
-from tests.orthanc import Orthanc, free_port
+from pipelines.runners.ports import free_port
+from tests.orthanc import Orthanc
 
 SPEC = SeriesSpec(slices=5, patient_id="DIMSE-0001")
 

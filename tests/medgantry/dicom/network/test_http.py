@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from medgantry.dicom.network.http import HttpServer, Interrupted, Login, body
 from medgantry.errors import InvalidInput, SourceUnavailable
+from pipelines.runners.ports import free_port
 from tests.http_double import HttpDouble, Reply, Request
-from tests.orthanc import free_port
 
 UID = "1.2.826.0.1.3680043.2.1125.7"
 

@@ -18,8 +18,9 @@ from medgantry.ledger import Unusable
 from medgantry.phantoms.dicom.segmentation import example_masks, make_segmentation
 from medgantry.phantoms.dicom.series import make_series, mr_spec, pet_spec, write_dataset, write_series
 from medgantry.phantoms.dicom.spec import SeriesSpec
+from pipelines.runners.ports import free_port
 from tests.http_double import HttpDouble, Reply
-from tests.orthanc import Orthanc, free_port
+from tests.orthanc import Orthanc
 
 WAYS = ["web", "get", "move"]
 SPEC = SeriesSpec(slices=4, patient_id="SOURCE-1")

@@ -14,9 +14,9 @@ from medgantry.ledger import Unusable
 from medgantry.phantoms.dicom.series import make_series, write_series
 from medgantry.phantoms.dicom.spec import SeriesSpec
 from medgantry.storage import ObjectStore
+from pipelines.runners.ports import free_port
 from tests.http_double import HttpDouble, Reply
 from tests.nbia import NbiaArchive
-from tests.orthanc import free_port
 
 SPEC = SeriesSpec(slices=6, patient_id="TCIA-0001")
 
