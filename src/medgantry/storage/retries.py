@@ -50,32 +50,25 @@ class Retries:
                 stop=tenacity.stop_after_delay(self._patience),
                 reraise=True,
             )(operation)
-        except S3Error as error:
-            if error.code in _MISSING_CODES:
+        except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
+            if isinstance(error, S3Error) and error.code in _MISSING_CODES:
                 raise ObjectMissing(f"There is no {error.bucket_name}/{error.object_name}.") from error
             if _is_temporary(error):
-                raise self._unavailable(error) from error
-            raise InvalidInput(
-                f"{self._endpoint} refused: {error.code} {error.message} ({error.resource}).",
-                "Check credentials and the bucket's policy.",
-            ) from error
-        except MinioException as error:
-            if _is_temporary(error):
-                raise self._unavailable(error) from error
-            raise InvalidInput(
-                f"{self._endpoint} does not answer as an S3 server does: {str(error)[:300]}.",
-                "Check MEDGANTRY_S3_ENDPOINT.",
-            ) from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            if not _is_temporary(error):
-                raise
-            raise self._unavailable(error) from error
-
-    def _unavailable(self, error: Exception) -> StoreUnavailable:
-        return StoreUnavailable(
-            f"The object store {self._endpoint} did not answer for {self._patience:.0f} s: {str(error)[:300]}.",
-            "Check that it runs and is reachable, then try again: finished work is kept.",
-        )
+                raise StoreUnavailable(
+                    f"The object store {self._endpoint} did not answer for {self._patience:.0f} s: {str(error)[:300]}.",
+                    "Check that it runs and is reachable, then try again: finished work is kept.",
+                ) from error
+            if isinstance(error, S3Error):
+                raise InvalidInput(
+                    f"{self._endpoint} refused: {error.code} {error.message} ({error.resource}).",
+                    "Check credentials and the bucket's policy.",
+                ) from error
+            if isinstance(error, MinioException):
+                raise InvalidInput(
+                    f"{self._endpoint} does not answer as an S3 server does: {str(error)[:300]}.",
+                    "Check MEDGANTRY_S3_ENDPOINT.",
+                ) from error
+            raise
 
 
 def _is_temporary(error: BaseException) -> bool:

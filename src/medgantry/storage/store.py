@@ -291,13 +291,17 @@ class ObjectStore:
         self, key: str, data: bytes | Path, sha256: str, *, if_absent: bool, if_match: str | None
     ) -> str:
         conditions = {"If-None-Match": "*"} if if_absent else {"If-Match": if_match} if if_match else {}
+        with _opened(data) as content:
+            md5 = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).digest()
+        # SeaweedFS keeps what a client that was killed had sent, as a whole object, unless its digest is wrong.
+        headers = {"Content-MD5": base64.b64encode(md5).decode(), **conditions}
         attempts = 0
 
         def send() -> str:
             nonlocal attempts
             attempts += 1
             try:
-                return self._signed_put(key, data, sha256, conditions)
+                return self._signed_put(key, data, sha256, headers)
             except PreconditionFailed:
                 # A lost answer to our own first attempt must not read as somebody else's write.
                 if attempts > 1 and self._holds(key, sha256):
@@ -309,22 +313,18 @@ class ObjectStore:
     def _holds(self, key: str, sha256: str) -> bool:
         return hashlib.sha256(self.get_bytes(key)).hexdigest() == sha256
 
-    def _signed_put(self, key: str, data: bytes | Path, sha256: str, conditions: Mapping[str, str]) -> str:
+    def _signed_put(self, key: str, data: bytes | Path, sha256: str, ours: Mapping[str, str]) -> str:
         """One PUT with headers of ours: minio's `put_object` takes no conditions."""
         scheme = "https" if self._tls else "http"
         path = "/" + quote(f"{self.bucket}/{self._path(key)}", safe="/-_.~")
         size = len(data) if isinstance(data, bytes) else data.stat().st_size
-        with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as content:
-            md5 = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).digest()
         now = datetime.now(UTC)
         headers: dict[str, Any] = {
             "Host": self._endpoint,
             "Content-Length": str(size),
-            # SeaweedFS keeps what a client that was killed had sent, as a whole object, unless its digest is wrong.
-            "Content-MD5": base64.b64encode(md5).decode(),
             "x-amz-content-sha256": sha256,
             "x-amz-date": now.strftime("%Y%m%dT%H%M%SZ"),
-            **conditions,
+            **ours,
             **(self._sse.headers() if self._sse else {}),
         }
         if self._credentials:
@@ -339,8 +339,7 @@ class ObjectStore:
                 content_sha256=sha256,
                 date=now,
             )
-        stream = io.BytesIO(data) if isinstance(data, bytes) else data.open("rb")
-        with stream:
+        with _opened(data) as stream:
             response = self._http.request(
                 "PUT", f"{scheme}://{self._endpoint}{path}", body=stream, headers=headers
             )
@@ -366,6 +365,10 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
     if parts.scheme != "s3" or not parts.netloc:
         raise InvalidInput(f"An s3://bucket/key URI was wanted, got {uri!r}.")
     return parts.netloc, parts.path.strip("/")
+
+
+def _opened(data: bytes | Path) -> io.BytesIO | io.BufferedReader:
+    return io.BytesIO(data) if isinstance(data, bytes) else data.open("rb")
 
 
 def _variable(name: str) -> str:

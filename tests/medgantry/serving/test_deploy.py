@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import nibabel
@@ -24,6 +24,7 @@ from medgantry.serving.target import DeploymentFailed, Endpoint, Release
 from medgantry.steps import StepRecord
 from medgantry.storage import ObjectStore, publish_folder
 from medgantry.storage.folders import published_hash
+from tests.quiet_server import QuietServer
 
 RELEASE = Release(model="m", version=2, prefix="serving/m/2")
 
@@ -56,7 +57,7 @@ class Model:
             def log_message(self, *arguments: object) -> None:
                 """Nothing."""
 
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.server = QuietServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 

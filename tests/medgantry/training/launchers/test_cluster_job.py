@@ -184,8 +184,10 @@ def adopts(house: House) -> None:
             raise KeyboardInterrupt
 
     house.plays(house.running)
+    house.server.inject(500, 10_000, "watch")
     with pytest.raises(KeyboardInterrupt):  # the step's pod is gone, the job is not
         house.launch(say=gone)
+    house.server.faults.clear()
     (job,) = house.jobs()
     threading.Timer(0.5, house.succeed, (job["metadata"]["name"],)).start()
     house.launch()
@@ -229,10 +231,9 @@ def terminated(house: House) -> None:
     def play(name: str) -> None:
         house.running(name)
         assert house.says("is running")
+        # While it waits for news: not where logging holds its lock, which would stay locked.
         while sys._current_frames()[threading.main_thread().ident or 0].f_code.co_name != "readinto":
-            time.sleep(
-                0.001
-            )  # it waits for news soon: not where logging holds its lock, which would stay locked
+            time.sleep(0.001)
         began = time.monotonic()
         os.kill(os.getpid(), signal.SIGTERM)
         while not _suspended(house) and time.monotonic() - began < 15:
